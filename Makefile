@@ -1,0 +1,61 @@
+# The one list of verbs: people, hooks and CI call the same.
+
+PYTHON ?= python3
+# More options for pip, such as an index with the CPU build of torch:
+#   make setup PIP_EXTRA="--extra-index-url URL"
+PIP_EXTRA ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+JARS := .cache/kafka-4.2.1/lib
+EXTRAS := training,files,fast,dev
+KAFKA_FREE := not kafka and not end_to_end
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test test-fast bench clean
+
+help: ## what can be made (this list)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## .venv with all extras, pinned, and the broker's jars; does nothing when up to date
+	@if [ -n "$$LATENTWATCH_KAFKA__BOOTSTRAP_SERVERS$$LATENTWATCH_BROKER_JARS" ]; then :; \
+	elif ! command -v java >/dev/null; then \
+	  echo "setup: no java (17 or newer) on the PATH: no broker can be started here, tests that need one are skipped" >&2; \
+	elif [ -d $(JARS) ]; then :; \
+	elif ! command -v mvn >/dev/null; then \
+	  echo "setup: no mvn on the PATH: the broker's jars cannot be fetched, tests that need one are skipped" >&2; \
+	else echo "setup: fetching the broker's jars into $(JARS)"; \
+	  $(BIN)/python -c "from workbench.demo.jars import jars; jars()" || \
+	  echo "setup: the broker's jars could not be fetched (see above), tests that need one are skipped" >&2; fi
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_EXTRA) --editable ".[$(EXTRAS)]"
+	@touch $@
+
+check: $(INSTALLED) ## lint, format, types and import contracts; under a minute
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --cache-dir .cache/import-linter
+
+format: $(INSTALLED) ## format the code and mend what can be mended
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format
+
+test: setup check ## everything: check, then all tests on a real broker, with coverage
+	@mkdir -p .cache/coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-fast: $(INSTALLED) ## the tests that need no broker
+	$(BIN)/python -m pytest -m "$(KAFKA_FREE)"
+
+bench: setup ## the measured comparisons; each prints a table and one last line
+	@for path in bench/[a-z]*.py; do \
+	  name=$$(basename $$path .py); echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+
+clean: ## remove what checks, tests and builds made; .venv and the jars stay
+	rm -rf build dist *.egg-info .hypothesis .cache/mypy .cache/ruff .cache/pytest .cache/coverage .cache/import-linter
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

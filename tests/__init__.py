@@ -1,0 +1,1 @@
+"""Tests of all programs; each name or docstring states a fact."""
