@@ -1,0 +1,1 @@
+"""Mirrors the packages; no broker, no waiting, seconds in all."""
