@@ -1,0 +1,1 @@
+"""What the programs share: the detector and its artefact, in numpy alone."""

@@ -1,0 +1,87 @@
+"""Raw distances to tail probabilities, on one scale: -log10 of how rare a value is among normals.
+
+3 means that one normal record in a thousand looks at least this odd. Fitting is training's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_LN10: Final = math.log(10)
+
+
+@dataclass(frozen=True)
+class TailCurve:
+    """A strictly increasing map from a raw value to -log10 of its tail probability.
+
+    values, rarities: float64 (m,), the empirical part, both strictly increasing, linear between
+    knots. Beyond the last knot a generalised Pareto tail with `scale` > 0 and `shape` >= 0; below
+    the first one it falls towards 0 exponentially with the same scale.
+    `rows` calibration rows support rarities up to log10(rows); what lies beyond is extrapolated.
+    """
+
+    values: Floats
+    rarities: Floats
+    scale: float
+    shape: float
+    rows: int
+
+    def __call__(self, value: Floats) -> Floats:
+        """-log10 tail probability, float64, >= 0 and finite for finite values."""
+        body = np.interp(value, self.values, self.rarities)
+        beyond = np.maximum(value - self.values[-1], 0) / self.scale
+        short = np.maximum(self.values[0] - value, 0) / self.scale
+        tail = beyond / _LN10
+        if self.shape > 0:
+            tail = np.log1p(self.shape * beyond) / (self.shape * _LN10)
+        rarity: Floats = np.where(short > 0, self.rarities[0] * np.exp(-short), body + tail)
+        return rarity
+
+    @property
+    def supported(self) -> float:
+        """The largest rarity that the calibration rows themselves show."""
+        return math.log10(self.rows)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The curves of one detector, and the alert rate that its threshold follows from.
+
+    score is over the fused parts; latent and error are over the two distances, apart.
+    alert_rate: the share of normal records that may be flagged, in (0, 1).
+    """
+
+    score: TailCurve
+    latent: TailCurve
+    error: TailCurve
+    alert_rate: float
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a record is flagged."""
+        return -math.log10(self.alert_rate)
+
+    @property
+    def is_extrapolated(self) -> bool:
+        """Whether the threshold lies beyond what the calibration rows support."""
+        return self.threshold > self.score.supported
+
+
+def severity(score: float, threshold: float) -> str:
+    """Info from the threshold on, warning a factor of 10 rarer, critical a factor of 100."""
+    if score >= threshold + 2:
+        return "critical"
+    return "warning" if score >= threshold + 1 else "info"
+
+
+SEVERITIES: Final = ("info", "warning", "critical")
+"""What severity() gives, in rising order."""

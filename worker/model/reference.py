@@ -1,0 +1,63 @@
+"""What normal looks like: centres of normal rows, and the ellipsoid of their codes.
+
+Both only measure distance here; training finds them (training/centres.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Floats32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Centres:
+    """Penalised centres of a space: the distance of x is sqrt(min over c of |x-c|^2 + penalty(c)).
+
+    centres: float32 (m, d); penalty: float32 (m,), larger where training rows are sparse, so that
+    a few anomalies among them explain little (reference recipe, section 9).
+    """
+
+    centres: Floats32
+    penalty: Floats32
+
+    @cached_property
+    def _offsets(self) -> Floats32:
+        """|c|^2 + penalty: the part of the squared distance that rows do not change."""
+        squares: Floats32 = np.einsum("ij,ij->i", self.centres, self.centres)
+        return squares + self.penalty
+
+    @cached_property
+    def _doubled(self) -> Floats32:
+        return np.ascontiguousarray(-2 * self.centres.T)
+
+    def nearest(self, x: Floats32) -> tuple[Floats, NDArray[np.intp]]:
+        """Distance, float64 (n,), and the index of the centre that gives it, for rows (n, d)."""
+        squared = x @ self._doubled
+        squared += self._offsets
+        index = squared.argmin(axis=1)
+        least = np.take_along_axis(squared, index[:, None], axis=1)[:, 0].astype(np.float64)
+        least += np.einsum("ij,ij->i", x, x)
+        return np.sqrt(np.maximum(least, 0)), index
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """Location and scatter of normal codes. mean: float32 (k,); whitener: float32 (k, k)."""
+
+    mean: Floats32
+    whitener: Floats32
+
+    def distance(self, codes: Floats32) -> Floats:
+        """Mahalanobis distance, float64 (n,), of codes, float32 (n, k)."""
+        white = (codes - self.mean) @ self.whitener
+        squares: Floats = np.einsum("ij,ij->i", white, white).astype(np.float64)
+        return np.asarray(np.sqrt(squares))
