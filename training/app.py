@@ -1,0 +1,75 @@
+"""The composition root of training: settings to adapters to the story in retrain.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from training.fit import FitSettings
+from training.retrain import Outcome, Plan, Progress, retrain
+from worker.adapters.artifact_store import DirectoryArtifactStore
+from worker.adapters.files import JsonLinesHistory
+from worker.adapters.kafka import (
+    KafkaConnection,
+    KafkaRecordHistory,
+    KafkaTimings,
+    quiet_client_logs,
+    topic_state,
+)
+from worker.codec import JsonCodec
+from worker.ports import Unreachable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.dataset import Bounds
+    from training.settings import TrainSettings
+    from worker.model.schema import Where
+    from worker.ports import RecordHistory
+
+LOOK_UP_S = 5.0
+
+
+def train(
+    settings: TrainSettings,
+    file: Path | None,
+    bounds: Bounds,
+    where: Where | None,
+    progress: Progress,
+) -> Outcome:
+    """Train on the file, or on the topic where none is given.
+
+    Raises DataUnusable, Unreachable, NotPermitted, ArtifactRejected, PointerMoved.
+    """
+    history = _topic_history(settings) if file is None else JsonLinesHistory(file)
+    limits, training = settings.limits, settings.training
+    plan = Plan(
+        stream=settings.stream,
+        topic=settings.topic if file is None else None,
+        bounds=bounds,
+        where=where,
+        rows_max=training.rows_max,
+        alerts_per_day=training.alerts_per_day,
+        fit=FitSettings(
+            alert_rate=training.alert_rate, seed=training.seed, threads=training.threads
+        ),
+    )
+    codec = JsonCodec(
+        record_bytes_max=limits.record_bytes_max,
+        depth_max=limits.depth_max,
+        missing_share_max=limits.missing_share_max,
+    )
+    store = DirectoryArtifactStore(settings.store, settings.stream)
+    try:
+        return retrain(history, codec, store, plan, progress)
+    finally:
+        history.close()
+
+
+def _topic_history(settings: TrainSettings) -> RecordHistory:
+    quiet_client_logs()
+    kafka, topic = settings.kafka, settings.topic or ""
+    connection = KafkaConnection(kafka.bootstrap_servers, kafka.client_id)
+    if topic_state(connection, [topic], LOOK_UP_S).get(topic) is None:
+        msg = f"no topic {topic} at {kafka.bootstrap_servers}"
+        raise Unreachable(msg)
+    return KafkaRecordHistory(connection, KafkaTimings(request_s=kafka.request_timeout_s), topic)

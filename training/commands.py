@@ -1,0 +1,249 @@
+"""Training's words: train. The summary on stdout, progress on stderr and only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from training.app import train as train_model
+from training.dataset import Bounds
+from training.retrain import Outcome, Progress
+from training.settings import load_train_settings
+from worker.model.path import PathInvalid, parse_path
+from worker.model.schema import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from worker.model.artifact import RowCounts
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LEFT_OUT_SHOWN = 8
+
+
+class Duration(click.ParamType[float]):
+    """A number and a unit: 30m, 12h, 7d; as seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The seconds."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a duration such as 30m, 12h or 7d", param, ctx)
+        return float(found.group(1)) * _UNITS[found.group(2)]
+
+
+class Moment(click.ParamType[int]):
+    """An ISO 8601 time, UTC where it names no zone; as milliseconds since the epoch."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The milliseconds."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-11-01T00:00:00Z", param, ctx)
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return round(zoned.timestamp() * 1000)
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--topic", help="Topic to learn from, in place of a file.")
+@click.option("--stream", help="Name of the model in the store.  [default: the topic]")
+@click.option(
+    "--store",
+    envvar="LATENTWATCH_STORE",
+    show_envvar=True,
+    help="Folder of the models.  [default: models]",
+)
+@click.option("--bootstrap-servers", help="Brokers, host:port.  [default: localhost:9092]")
+@click.option("--last", type=Duration(), help="Only the newest stretch of the topic, as 7d.")
+@click.option("--from", "start", type=Moment(), help="Only from this time on.")
+@click.option("--to", "end", type=Moment(), help="Only before this time.")
+@click.option("--time", "time_path", help="Path of the event time in a record.")
+@click.option("--where", "where_text", metavar="PATH=VALUE", help="Only records that hold this.")
+@click.option("--alert-rate", type=float, help="Share of normal records that may be flagged.")
+@click.option("--alerts-per-day", type=float, help="The same as a number a day.")
+@click.option("--seed", type=int, help="Same data, seed and machine: same model.")
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="LATENTWATCH_CONFIG",
+    show_envvar=True,
+    help="TOML file with settings; else ./latentwatch.toml, if there is one.",
+)
+def train(file: Path | None, config: Path | None, *, as_json: bool, **given: object) -> None:
+    """Learn what is normal in a topic or a file of JSON lines, and promote the model.
+
+    \b
+    Examples:
+      latentwatch train --topic readings --last 7d
+      latentwatch train readings.jsonl --stream readings --time timestamp
+    """
+    _check_source(file, given)
+    bounds = _bounds(given)
+    where = _where(given)
+    loaded = load_train_settings(_overrides(given), config=config, environ=os.environ)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    with _progress() as progress:
+        outcome = train_model(loaded.settings, file, bounds, where, progress)
+    click.echo(_as_json(outcome) if as_json else _summary(outcome, loaded.settings.stream))
+
+
+def _check_source(file: Path | None, given: dict[str, object]) -> None:
+    if (file is None) == (given["topic"] is None):
+        msg = "give either a FILE or --topic"
+        raise click.UsageError(msg)
+    if file is not None and given["stream"] is None:
+        msg = "a FILE needs --stream NAME"
+        raise click.UsageError(msg)
+    if file is not None and any(given[name] is not None for name in ("last", "start", "end")):
+        msg = "--last, --from and --to bound a topic, not a FILE"
+        raise click.UsageError(msg)
+    if given["last"] is not None and given["start"] is not None:
+        msg = "--last and --from exclude each other"
+        raise click.UsageError(msg)
+
+
+def _bounds(given: dict[str, object]) -> Bounds:
+    start, end, last = given.pop("start"), given.pop("end"), given.pop("last")
+    time_text = given.pop("time_path")
+    if isinstance(last, float):
+        until = end if isinstance(end, int) else round(time.time() * 1000)
+        start = until - round(last * 1000)
+    try:
+        path = parse_path(time_text) if isinstance(time_text, str) else None
+    except PathInvalid as error:
+        raise click.UsageError(str(error)) from None
+    return Bounds(
+        start_ms=start if isinstance(start, int) else None,
+        end_ms=end if isinstance(end, int) else None,
+        time=path,
+    )
+
+
+def _where(given: dict[str, object]) -> Where | None:
+    text = given.pop("where_text")
+    if not isinstance(text, str):
+        return None
+    path, equals, value = text.rpartition("=")
+    if not equals or not path:
+        msg = "--where takes PATH=VALUE"
+        raise click.UsageError(msg)
+    try:
+        return Where(path=path, value=value)
+    except PathInvalid as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _overrides(given: dict[str, object]) -> dict[str, object]:
+    names = {
+        "bootstrap_servers": "kafka.bootstrap_servers",
+        "alert_rate": "training.alert_rate",
+        "alerts_per_day": "training.alerts_per_day",
+        "seed": "training.seed",
+    }
+    return {names.get(name, name): value for name, value in given.items()}
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Bars on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield Progress()
+        return
+    bars: dict[str, object] = {}
+
+    def bar(label: str) -> Callable[[int, int], None]:
+        def show(done: int, of: int) -> None:
+            share = min(done / of, 1.0) if of else 1.0
+            drawn = "#" * round(30 * share)
+            line = f"\r{label:<8} [{drawn:<30}] {share:4.0%}"
+            if bars.get(label) != line:
+                bars[label] = line
+                click.echo(line, err=True, nl=done >= of)
+
+        return show
+
+    yield Progress(reading=bar("reading"), fitting=bar("fitting"))
+
+
+def _as_json(outcome: Outcome) -> str:
+    found = {
+        "version": outcome.version,
+        "promoted": outcome.verdict.promoted,
+        "reasons": outcome.verdict.reasons,
+        "rows": outcome.rows,
+        "evaluation": outcome.evaluation,
+        "alert_rate": outcome.alert_rate,
+        "supported_rate": outcome.supported_rate,
+        "schema": outcome.schema,
+        "left_out": outcome.left_out,
+    }
+    return msgspec.json.encode(found).decode()
+
+
+def _summary(outcome: Outcome, stream: str) -> str:
+    evaluation = outcome.evaluation
+    lines = [
+        f"model {outcome.version} of {stream}: "
+        + ("promoted" if outcome.verdict.promoted else "kept back"),
+        *(f"  {reason}" for reason in outcome.verdict.reasons),
+        _rows_line(outcome.rows),
+        _schema_line(outcome),
+        *(
+            f"    - {path}: {why}"
+            for path, why in sorted(outcome.left_out.items())[:_LEFT_OUT_SHOWN]
+        ),
+        f"  alert rate {outcome.alert_rate:g} of normal records" + _support(outcome),
+    ]
+    if outcome.per_day is not None:
+        flagged = evaluation.flagged / evaluation.rows * outcome.per_day
+        lines.append(f"  the hold-out would have raised about {flagged:.1f} alerts a day")
+    return "\n".join(lines)
+
+
+def _rows_line(rows: RowCounts) -> str:
+    return (
+        f"  learned from {rows.fit} of {rows.read} records"
+        f" ({rows.rejected} unreadable, {rows.skipped} skipped),"
+        f" calibrated on {rows.calibrate}, judged on {rows.hold_out}"
+    )
+
+
+def _schema_line(outcome: Outcome) -> str:
+    schema = outcome.schema
+    return (
+        f"  {len(schema.features)} features ({len(schema.numbers)} numbers,"
+        f" {len(schema.categories)} categories), {len(schema.watched)} constants watched,"
+        f" {len(outcome.left_out)} paths left out"
+    )
+
+
+def _support(outcome: Outcome) -> str:
+    if outcome.alert_rate >= outcome.supported_rate:
+        return ""
+    return (
+        f"; the {outcome.rows.calibrate} calibration records support {outcome.supported_rate:.1g},"
+        " beyond that it is extrapolated"
+    )

@@ -1,0 +1,207 @@
+"""A bounded stretch of a log as training data: read, sampled, put in order of time, split.
+
+Whatever the stretch's length, no more than a set number of records is kept in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from worker.model.artifact import DataSpan, PartitionSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.model.path import Path as ValuePath
+    from worker.model.schema import Columns
+    from worker.ports import RecordHistory
+    from worker.records import Partition, RawRecord
+
+ROWS_MIN: Final = 100
+"""Usable records that a model needs at least."""
+
+BLOCKS: Final = 20
+"""Blocks of time that the stretch is cut into; parts take turns, so each sees all of it."""
+
+_TURNS: Final = ("fit", "fit", "calibrate", "fit", "hold_out")
+
+
+class DataUnusable(ValueError):  # noqa: N818 - reads as what it says
+    """Nothing can be learned from this stretch; the message says what was found."""
+
+    exit_code = 65
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The records kept of a stretch, in order of event time where it is known.
+
+    read: records in the stretch; times_ms: event time of each kept record, NaN where unknown.
+    """
+
+    records: Sequence[RawRecord]
+    times_ms: NDArray[np.float64]
+    read: int
+    span: DataSpan
+
+    def per_day(self) -> float | None:
+        """Records a day, None where times are unknown or all the same."""
+        if self.span.first_ms is None or self.span.last_ms is None:
+            return None
+        days = (self.span.last_ms - self.span.first_ms) / 86_400_000
+        return self.read / days if days > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows to learn from, rows to calibrate on, rows to judge by."""
+
+    fit: Columns
+    calibrate: Columns
+    hold_out: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which stretch: [start, end) in milliseconds, None for open.
+
+    `time` names a field to take the event time from, in place of the record's own timestamp.
+    """
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+    time: ValuePath | None = None
+
+
+def read_stretch(
+    history: RecordHistory,
+    bounds: Bounds,
+    rows_max: int,
+    parse: Callable[[bytes], object],
+    on_progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Stretch:
+    """Read a stretch of the log. Raises DataUnusable when there is no record in it.
+
+    Beyond `rows_max` records every second, fourth ... one is kept, evenly over the stretch.
+    `on_progress(done, of)` counts offsets, which on a topic with gaps are more than records.
+    """
+    span = history.span(bounds.start_ms, bounds.end_ms)
+    total = sum(end - start for start, end in span.values())
+    kept, read, done, step = [], 0, 0, 1
+    for chunk in history.read(span):
+        for record in chunk:
+            if read % step == 0:
+                kept.append(record)
+            read += 1
+        if len(kept) > rows_max:
+            kept, step = kept[::2], step * 2
+        done += len(chunk)
+        on_progress(done, total)
+    if not kept:
+        msg = f"the stretch is empty: no records in {_shown(span)}"
+        raise DataUnusable(msg)
+    times = _event_times(kept, bounds.time, parse)
+    order = np.argsort(times, kind="stable")  # NaN last, in their own order
+    return Stretch(
+        records=[kept[i] for i in order],
+        times_ms=times[order],
+        read=read,
+        span=_data_span(span, times),
+    )
+
+
+def split_by_blocks(columns: Columns) -> Split:
+    """Cut rows in order of time into blocks that take turns as fit, calibrate and hold-out.
+
+    Raises DataUnusable with fewer than ROWS_MIN rows.
+    """
+    rows = len(columns)
+    if rows < ROWS_MIN:
+        msg = f"the stretch is too short: {rows} usable records, at least {ROWS_MIN} are needed"
+        raise DataUnusable(msg)
+    turn = (np.arange(rows) * BLOCKS // rows) % len(_TURNS)
+    part = np.array(_TURNS)[turn]
+    return Split(
+        fit=columns.take(part == "fit"),
+        calibrate=columns.take(part == "calibrate"),
+        hold_out=columns.take(part == "hold_out"),
+    )
+
+
+def time_ms(value: object) -> float:
+    """An event time as milliseconds since the epoch, NaN where the value is none.
+
+    A number counts as seconds, milliseconds, microseconds or nanoseconds by its size; a string as
+    such a number or as ISO 8601, UTC where it names no zone.
+    """
+    if isinstance(value, str):
+        try:
+            return _iso_ms(value)
+        except ValueError:
+            pass
+        try:
+            value = float(value)
+        except ValueError:
+            return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return math.nan
+    size = abs(value)
+    for limit, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3)):
+        if size < limit:
+            return value * factor
+    return value * 1e-6
+
+
+def _iso_ms(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp() * 1000
+
+
+def _event_times(
+    records: Sequence[RawRecord], time: ValuePath | None, parse: Callable[[bytes], object]
+) -> NDArray[np.float64]:
+    if time is None:
+        stamps = np.array([record.timestamp for record in records], dtype=np.float64)
+        return np.where(stamps >= 0, stamps, np.nan)
+    found = np.array([_field_time(record, time, parse) for record in records])
+    if np.isnan(found).all():
+        msg = f"no record holds a time at {time}"
+        raise DataUnusable(msg)
+    return found
+
+
+def _field_time(record: RawRecord, time: ValuePath, parse: Callable[[bytes], object]) -> float:
+    if record.value is None:
+        return math.nan
+    try:
+        return time_ms(time.resolve(parse(record.value)))
+    except ValueError:  # what cannot be parsed is counted when it is decoded
+        return math.nan
+
+
+def _data_span(span: Mapping[Partition, tuple[int, int]], times: NDArray[np.float64]) -> DataSpan:
+    known = times[~np.isnan(times)]
+    topics = {partition.topic for partition in span}
+    return DataSpan(
+        source=", ".join(sorted(topics)),
+        partitions=tuple(
+            PartitionSpan(partition=partition.partition, start=start, end=end)
+            for partition, (start, end) in sorted(span.items())
+        ),
+        first_ms=int(known.min()) if len(known) else None,
+        last_ms=int(known.max()) if len(known) else None,
+    )
+
+
+def _shown(span: Mapping[Partition, tuple[int, int]]) -> str:
+    parts = [f"{p.topic}[{p.partition}] {start}..{end}" for p, (start, end) in sorted(span.items())]
+    return ", ".join(parts) or "no partitions"

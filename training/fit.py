@@ -1,0 +1,95 @@
+"""Fits a detector: scaler, network, reference, and the curves that turn distances into rarity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from training.centres import fit_centres, fit_ellipsoid
+from training.networks import NetworkSettings, train_autoencoder
+from training.scales import fit_scaler
+from training.tails import fit_curve, fit_exponential_curve
+from worker.model.calibration import Calibration
+from worker.model.detector import Detector, Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.model.calibration import TailCurve
+    from worker.model.schema import Columns, FeatureSchema
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a detector is fitted; one setting for every data set.
+
+    centres: of each reference space, and never more than a quarter of the rows; alert_rate: share
+    of normal records that may be flagged; threads: 1 gives the same scores on every run.
+    """
+
+    alert_rate: float = 1e-4
+    seed: int = 0
+    centres: int = 256
+    threads: int = 1
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+
+
+def fit_detector(
+    fit: Columns,
+    calibrate: Columns,
+    schema: FeatureSchema,
+    settings: FitSettings,
+    on_step: Callable[[int, int], None] = lambda _step, _steps: None,
+) -> Detector:
+    """A detector that learned `fit` and whose rarities are those of `calibrate`.
+
+    Both need at least one row, and every number column of `fit` one value.
+    """
+    torch.set_num_threads(settings.threads)
+    rng = np.random.default_rng(settings.seed)
+    scaler = fit_scaler(fit, schema)
+    t_view, z_view = scaler.views(fit)
+    network = train_autoencoder(t_view, settings.network, settings.seed, on_step).export()
+    codes = network.encode(t_view)
+    rebuilt = network.decode(codes)
+    count = max(1, min(settings.centres, len(fit) // 4))
+    curve = fit_curve(np.zeros(1))
+    unfitted = Detector(
+        schema=schema,
+        scaler=scaler,
+        network=network,
+        inputs=fit_centres(z_view, count, rng),
+        joints=fit_centres(np.hstack([rebuilt, 2 * (t_view - rebuilt)]), count, rng),
+        codes=fit_ellipsoid(codes),
+        part_tails=(curve, curve, curve, curve),
+        calibration=Calibration(curve, curve, curve, settings.alert_rate),
+    )
+    return _calibrated(unfitted, fit, calibrate)
+
+
+def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detector:
+    """The part curves from the rows that were learned, the calibration from the others."""
+    tails = _curves(detector.measure(fit))
+    measured = detector.measure(calibrate)
+    with_tails = replace(detector, part_tails=tails)
+    return replace(
+        with_tails,
+        calibration=Calibration(
+            score=fit_curve(with_tails.fuse(measured, calibrate)),
+            latent=fit_curve(measured.latent),
+            error=fit_curve(measured.error),
+            alert_rate=detector.calibration.alert_rate,
+        ),
+    )
+
+
+def _curves(parts: Parts) -> tuple[TailCurve, TailCurve, TailCurve, TailCurve]:
+    return (
+        fit_exponential_curve(parts.input),
+        fit_exponential_curve(parts.joint),
+        fit_exponential_curve(parts.latent),
+        fit_exponential_curve(parts.error),
+    )

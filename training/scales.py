@@ -1,0 +1,95 @@
+"""Fits the scaler: means, deviations, Gaussian quantiles where tails are heavy, mask columns."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from worker.model.scaler import Scaler
+from worker.model.schema import MISSING_CODE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from worker.model.schema import Columns, FeatureSchema
+
+    Floats = NDArray[np.float64]
+
+KURTOSIS_MAX: Final = 4.0
+"""A number column with heavier tails than this goes to its quantile form (recipe, section 2)."""
+
+KNOTS_MAX: Final = 256
+"""Knots of a quantile map at most."""
+
+MASK_SHARE_MIN: Final = 0.001
+"""Being missing is part of the input where it happens in at least this share of the rows, and in
+at most all but this share."""
+
+_ppf = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
+
+
+def fit_scaler(columns: Columns, schema: FeatureSchema) -> Scaler:
+    """The scaler of these rows. Every number column needs one finite value at least."""
+    sizes = tuple(len(feature.categories) for feature in schema.categories)
+    unfitted = Scaler(
+        centre=np.zeros(len(schema.numbers) + sum(sizes)),
+        spread=np.ones(len(schema.numbers) + sum(sizes)),
+        heavy=np.empty(0, dtype=np.int64),
+        knots=np.empty((0, 1)),
+        levels=np.empty((0, 1)),
+        masked=np.empty(0, dtype=np.int64),
+        category_sizes=sizes,
+    )
+    masks = _masked(columns)
+    missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])[:, masks]
+    raw = np.hstack([unfitted.raw(columns), missing.astype(np.float64)])
+    centre, spread = _moments(raw)
+    heavy = _heavy(raw[:, : len(schema.numbers)], centre, spread)
+    knots, levels = _quantile_maps(raw, heavy)
+    return Scaler(centre, spread, heavy, knots, levels, masks, sizes)
+
+
+def _masked(columns: Columns) -> NDArray[np.int64]:
+    missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])
+    share = missing.mean(axis=0)
+    inside = (share >= MASK_SHARE_MIN) & (share <= 1 - MASK_SHARE_MIN)
+    return np.flatnonzero(inside).astype(np.int64)
+
+
+def _moments(raw: Floats) -> tuple[Floats, Floats]:
+    """Mean and deviation of each column over its present values; 1 where it does not vary."""
+    with np.errstate(over="ignore"):
+        centre = np.nanmean(raw, axis=0)
+        spread = np.nanstd(raw, axis=0)
+    still = ~(spread > 1e-9 * (1 + np.abs(centre))) | ~np.isfinite(spread)
+    return centre, np.where(still, 1.0, spread)
+
+
+def _heavy(numbers: Floats, centre: Floats, spread: Floats) -> NDArray[np.int64]:
+    count = numbers.shape[1]
+    z = (numbers - centre[:count]) / spread[:count]
+    kurtosis = np.nanmean(z**4, axis=0) if len(z) else np.zeros(count)
+    varied = np.array([len(np.unique(c[~np.isnan(c)])) > 2 for c in numbers.T], dtype=bool)  # noqa: PLR2004
+    return np.flatnonzero((kurtosis > KURTOSIS_MAX) & varied).astype(np.int64)
+
+
+def _quantile_maps(raw: Floats, heavy: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    maps = [_quantile_map(raw[~np.isnan(raw[:, column]), column]) for column in heavy]
+    width = max((len(knots) for knots, _ in maps), default=1)
+    knots = np.array([np.pad(k, (0, width - len(k)), mode="edge") for k, _ in maps])
+    levels = np.array([np.pad(g, (0, width - len(g)), mode="edge") for _, g in maps])
+    return knots.reshape(len(maps), width), levels.reshape(len(maps), width)
+
+
+def _quantile_map(values: Floats) -> tuple[Floats, Floats]:
+    """Values and the Gaussian quantiles of their mid-ranks, at KNOTS_MAX knots at most."""
+    knots, counts = np.unique(values, return_counts=True)
+    ranks = (np.cumsum(counts) - counts / 2) / len(values)
+    if len(knots) > KNOTS_MAX:
+        at = np.searchsorted(ranks, np.linspace(0, 1, KNOTS_MAX - 1)[1:-1]).clip(0, len(knots) - 1)
+        kept = np.unique(np.concatenate([[0], at, [len(knots) - 1]]))
+        knots, ranks = knots[kept], ranks[kept]
+    half = 0.5 / len(values)
+    return knots, _ppf(np.clip(ranks, half, 1 - half))
