@@ -1,0 +1,301 @@
+"""The loop: poll, decode, score, explain, deliver. Knows only ports; no Kafka, no files, no torch.
+
+Its law: a position is committed only when every output of every record before it is acknowledged.
+So whatever goes wrong, the answer is to rewind to what is committed and read again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from worker.model.calibration import severity
+from worker.ports import MembershipLost, OutputTooLarge, Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.model.detector import Scores
+    from worker.ports import (
+        Clock,
+        Decoded,
+        Delivery,
+        Encoder,
+        LatentwatchError,
+        Metrics,
+        Model,
+        RecordCodec,
+        RecordLog,
+        Scorer,
+    )
+    from worker.records import Anomaly, Output, RawBatch, RawRecord
+
+log = logging.getLogger(__name__)
+
+BACK_OFF_FIRST_S = 0.1
+BACK_OFF_LAST_S = 5.0
+
+
+class Watcher(Protocol):
+    """Told how the loop fares: for health checks and the watchdog."""
+
+    def turned(self) -> None:
+        """The loop is alive."""
+        ...
+
+    def flows(self, reason: str) -> None:
+        """Records flow, or would if there were any."""
+        ...
+
+    def stuck(self, reason: str) -> None:
+        """Records do not flow for now; why, for the operator."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """Everything that the loop works with."""
+
+    log: RecordLog
+    codec: RecordCodec
+    scorer: Scorer
+    encoder: Encoder
+    delivery: Delivery
+    metrics: Metrics
+    clock: Clock
+    watcher: Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """Bounds of a turn, and of dead letters.
+
+    Those may be `dead_letter_share_max` of the last `dead_letter_window` records at most.
+    """
+
+    records_max: int
+    poll_timeout_s: float
+    dead_letter_share_max: float
+    dead_letter_window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What one model made of a batch; nothing has left yet."""
+
+    model: Model
+    decoded: Decoded
+    scores: Scores
+    anomalies: Sequence[Anomaly]
+
+
+def process(
+    records: Sequence[RawRecord],
+    model: Model,
+    codec: RecordCodec,
+    took: Callable[[str], None] = lambda _stage: None,
+) -> Processed:
+    """Decode, score and explain records with one model; `took` is told when a stage is over."""
+    decoded = codec.decode([record.value for record in records], model.schema)
+    took("decode")
+    scores = model.score(decoded.columns)
+    took("score")
+
+    def read(row: int) -> Sequence[object]:
+        value = records[int(decoded.rows[row])].value
+        return [] if value is None else codec.read(value, model.schema)
+
+    anomalies = model.explain(decoded.columns, scores, read)
+    took("explain")
+    return Processed(model, decoded, scores, anomalies)
+
+
+def outputs_of(
+    records: Sequence[RawRecord], processed: Processed, encoder: Encoder
+) -> list[Output]:
+    """All that is to be published of a batch: anomalies, dead letters, lines of scores."""
+    decoded, note = processed.decoded, processed.model.note
+    outputs = [
+        encoder.anomaly(records[int(decoded.rows[found.row])], found, note)
+        for found in processed.anomalies
+    ]
+    outputs += [
+        encoder.dead_letter(records[rejection.row], rejection, note)
+        for rejection in decoded.rejections
+    ]
+    return outputs + encoder.scores(records, decoded, processed.scores)
+
+
+class DeadLetterGuard:
+    """Counts dead letters among the last records, so that a bad deployment drains no topic."""
+
+    def __init__(self, share_max: float, window: int) -> None:
+        """At most `share_max` of `window` records may become dead letters."""
+        self._allowed = share_max * window
+        self._window = window
+        self._batches: deque[tuple[int, int]] = deque()
+
+    def allows(self, records: int, rejected: int) -> bool:
+        """Whether a batch may be delivered."""
+        if not rejected:
+            return True
+        before, seen = 0, records
+        for size, bad in reversed(self._batches):
+            if seen >= self._window:
+                break
+            before, seen = before + bad, seen + size
+        return before + rejected <= self._allowed
+
+    def count(self, records: int, rejected: int) -> None:
+        """A batch was delivered."""
+        self._batches.append((records, rejected))
+        total = sum(size for size, _ in self._batches)
+        while total - self._batches[0][0] >= self._window:
+            total -= self._batches.popleft()[0]
+
+
+class Pipeline:
+    """Runs turns until it is told to stop; a turn either commits a batch or changes nothing."""
+
+    def __init__(self, seams: Seams, settings: LoopSettings) -> None:
+        """Take the seams into use; nothing is read before the first turn."""
+        self._seams = seams
+        self._settings = settings
+        self._guard = DeadLetterGuard(settings.dead_letter_share_max, settings.dead_letter_window)
+        self._failures = 0
+        self._held_by: str | None = None
+
+    def run(self, should_stop: Callable[[], bool]) -> None:
+        """Turn until `should_stop()`; the batch in hand is always finished.
+
+        Raises what no retry mends: NotPermitted, Fenced, Unreadable, and defects.
+        """
+        while not should_stop():
+            self.turn()
+
+    def turn(self) -> None:
+        """One poll and what follows from it."""
+        self._seams.watcher.turned()
+        try:
+            batch = self._poll()
+            if self._held_by is not None:
+                self._stay_held(batch)
+            elif batch.records or batch.positions:
+                self._handle(batch)
+        except (Retryable, MembershipLost) as error:
+            self._recover(error)
+        else:
+            self._failures = 0
+            if self._held_by is None:
+                self._seams.watcher.flows("running")
+
+    def _poll(self) -> RawBatch:
+        seams, stages = self._seams, _Stages(self._seams)
+        batch = seams.log.poll(self._settings.records_max, self._settings.poll_timeout_s)
+        size = sum(len(record.value) for record in batch.records if record.value is not None)
+        seams.metrics.batch_polled(len(batch.records), size, seams.log.lags())
+        stages.took("poll")
+        return batch
+
+    def _handle(self, batch: RawBatch) -> None:
+        seams, stages = self._seams, _Stages(self._seams)
+        processed = process(batch.records, seams.scorer.current(), seams.codec, stages.took)
+        rejected = len(processed.decoded.rejections)
+        if not self._guard.allows(len(batch.records), rejected):
+            self._hold(processed, rejected)
+            return
+        outputs = outputs_of(batch.records, processed, seams.encoder)
+        stages.took("encode")
+        self._deliver(outputs, batch)
+        stages.took("deliver")
+        self._guard.count(len(batch.records), rejected)
+        self._account(batch, processed)
+
+    def _deliver(self, outputs: list[Output], batch: RawBatch) -> None:
+        """Deliver, with stand-ins for outputs that do not fit; each output shrinks finitely."""
+        while True:
+            try:
+                self._seams.delivery.deliver(outputs, batch.positions, batch.membership)
+            except OutputTooLarge as error:
+                smaller = self._seams.encoder.shrunk(outputs[error.index])
+                if smaller is None:
+                    raise
+                log.warning("an output for %s is cut to fit: %s", smaller.topic, error)
+                outputs[error.index] = smaller
+            else:
+                return
+
+    def _account(self, batch: RawBatch, processed: Processed) -> None:
+        """Tell the metrics of a batch that is committed."""
+        metrics, decoded, scores = self._seams.metrics, processed.decoded, processed.scores
+        flagged = len(processed.anomalies)
+        metrics.batch_processed(
+            normal=len(scores) - flagged,
+            anomalies=flagged,
+            invalid=len(decoded.rejections),
+            skipped=len(decoded.skipped),
+        )
+        for found in processed.anomalies:
+            level = severity(found.score, processed.model.note.threshold)
+            metrics.anomaly(level, found.features[0].name if found.features else "")
+        for rejection in decoded.rejections:
+            metrics.rejected(rejection.reason)
+        if len(scores):
+            metrics.scores(scores.score, scores.latent_distance, scores.reconstruction_error)
+            values = len(scores) * len(processed.model.schema.features)
+            metrics.missing(decoded.missing, values)
+        if batch.records:
+            newest = max(record.timestamp for record in batch.records)
+            metrics.event_lag(newest, self._seams.clock.now())
+
+    def _hold(self, processed: Processed, rejected: int) -> None:
+        """Stop before a topic drains into the dead letters; another model may lift it."""
+        version = processed.model.note.version
+        reason = (
+            f"dead letters would pass {self._settings.dead_letter_share_max:.0%} of the last "
+            f"{self._settings.dead_letter_window} records ({rejected} in this batch, first: "
+            f"{processed.decoded.rejections[0].reason}); held until another model than {version}"
+        )
+        log.error("%s", reason)
+        self._held_by = version
+        self._seams.log.rewind()
+        self._seams.log.pause()
+        self._seams.metrics.delivery_failed("dead_letter_limit")
+        self._not_ready(reason)
+
+    def _stay_held(self, batch: RawBatch) -> None:
+        if batch.records:  # a rebalance forgets that we had paused
+            self._seams.log.rewind()
+            self._seams.log.pause()
+        if self._seams.scorer.current().note.version != self._held_by:
+            self._held_by = None
+            self._seams.log.rewind()
+            self._seams.log.resume()
+
+    def _recover(self, error: LatentwatchError) -> None:
+        self._failures += 1
+        self._seams.metrics.delivery_failed(type(error).__name__)
+        self._not_ready(str(error))
+        self._seams.log.rewind()
+        wait = min(BACK_OFF_FIRST_S * 2 ** min(self._failures - 1, 10), BACK_OFF_LAST_S)
+        log.warning("nothing committed, reading again in %.1f s: %s", wait, error)
+        self._seams.clock.sleep(wait)
+
+    def _not_ready(self, reason: str) -> None:
+        self._seams.watcher.stuck(reason)
+
+
+class _Stages:
+    """Tells the metrics how long each stage of a turn took."""
+
+    def __init__(self, seams: Seams) -> None:
+        self._seams = seams
+        self._since = seams.clock.monotonic()
+
+    def took(self, stage: str) -> None:
+        """The stage that began when the one before it ended is over."""
+        now = self._seams.clock.monotonic()
+        self._seams.metrics.stage(stage, now - self._since)
+        self._since = now
