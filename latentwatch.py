@@ -1,6 +1,7 @@
 """The one command `latentwatch`: which program each word starts; loads only that program.
 
-Also the exit codes: every error that is raised on purpose carries its own.
+Also the same from Python: `train` and `score`. Exit codes: every error that is raised on purpose
+carries its own.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ import importlib
 import logging
 import os
 import sys
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from training.retrain import Outcome
 
 WORDS: Final = {
     "run": ("worker", "Watch a topic: score every record, publish what is odd."),
@@ -59,6 +66,61 @@ def cli() -> None:
       latentwatch train --topic readings --last 7d
       latentwatch run --topic readings
     """
+
+
+def train(
+    source: Path | Sequence[object],
+    *,
+    stream: str,
+    store: Path | str = "models",
+    time: str | None = None,
+    **training: object,
+) -> Outcome:
+    """Learn from a file of JSON lines, or from records (mappings, or bytes that hold one each).
+
+    `time` is the path of the event time; `training` takes the settings of that section, as
+    alert_rate=1e-3. The new model is stored and promoted. Raises DataUnusable, Unreachable,
+    SettingsError.
+    """
+    from training.app import train as train_model
+    from training.dataset import Bounds
+    from training.retrain import Progress
+    from training.settings import load_train_settings
+    from worker.model.path import parse_path
+
+    named = {f"training.{name}": value for name, value in training.items()}
+    given = {"stream": stream, "store": store, **named}
+    settings = load_train_settings(given, config=None, environ=os.environ).settings
+    bounds = Bounds(time=None if time is None else parse_path(time))
+    values = source if isinstance(source, Path) else _encoded(source)
+    return train_model(settings, values, bounds, None, Progress())
+
+
+def score(
+    records: Sequence[object],
+    *,
+    stream: str,
+    store: Path | str = "models",
+    every_record: bool = True,
+) -> Iterator[dict[str, object]]:
+    """Score records (mappings, bytes, None for a tombstone) with the stream's current model.
+
+    Gives what `latentwatch score --all` prints for each, or, without `every_record`, the anomaly
+    events. Raises Unreachable without a model, ArtifactRejected, SettingsError.
+    """
+    from worker.app import score_values
+    from worker.settings import load_score_settings
+
+    given = {"stream": stream, "store": store}
+    settings = load_score_settings(given, config=None, environ=os.environ).settings
+    return score_values(settings, _encoded(records), every_record=every_record)
+
+
+def _encoded(records: Sequence[object]) -> list[bytes | None]:
+    """Records as values of a topic: bytes and None as they are, all else as JSON."""
+    from msgspec import json
+
+    return [r if r is None or isinstance(r, bytes) else json.encode(r) for r in records]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.fit import FitSettings
 from training.retrain import Outcome, Plan, Progress, retrain
 from worker.adapters.artifact_store import DirectoryArtifactStore
-from worker.adapters.files import JsonLinesHistory
+from worker.adapters.files import JsonLinesHistory, ValuesHistory
 from worker.adapters.kafka import (
     KafkaConnection,
     KafkaRecordHistory,
@@ -19,7 +20,7 @@ from worker.codec import JsonCodec
 from worker.ports import Unreachable
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from training.dataset import Bounds
     from training.settings import TrainSettings
@@ -31,20 +32,20 @@ LOOK_UP_S = 5.0
 
 def train(
     settings: TrainSettings,
-    file: Path | None,
+    source: Path | Sequence[bytes | None] | None,
     bounds: Bounds,
     where: Where | None,
     progress: Progress,
 ) -> Outcome:
-    """Train on the file, or on the topic where none is given.
+    """Train on a file of JSON lines, on values in memory, or, given neither, on the topic.
 
     Raises DataUnusable, Unreachable, NotPermitted, ArtifactRejected, PointerMoved.
     """
-    history = _topic_history(settings) if file is None else JsonLinesHistory(file)
+    history = _history(settings, source)
     limits, training = settings.limits, settings.training
     plan = Plan(
         stream=settings.stream,
-        topic=settings.topic if file is None else None,
+        topic=settings.topic if source is None else None,
         bounds=bounds,
         where=where,
         rows_max=training.rows_max,
@@ -63,6 +64,16 @@ def train(
         return retrain(history, codec, store, plan, progress)
     finally:
         history.close()
+
+
+def _history(
+    settings: TrainSettings, source: Path | Sequence[bytes | None] | None
+) -> RecordHistory:
+    if source is None:
+        return _topic_history(settings)
+    if isinstance(source, Path):
+        return JsonLinesHistory(source)
+    return ValuesHistory(source, settings.stream)
 
 
 def _topic_history(settings: TrainSettings) -> RecordHistory:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from worker.adapters.artifact_store import DirectoryArtifactStore
 from worker.adapters.clock import Stop, SystemClock
-from worker.adapters.files import read_lines
+from worker.adapters.files import ValuesHistory, read_lines
 from worker.adapters.http import Health, HttpServer
 from worker.adapters.kafka import (
     KafkaAtLeastOnce,
@@ -36,7 +36,7 @@ from worker.waiting import StartWait, StopAsked
 from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
     from types import FrameType
 
@@ -86,21 +86,37 @@ def run(settings: Settings) -> None:
         log.info("stopped: all that was taken in hand is committed")
 
 
-def score_lines(
-    settings: ScoreSettings, stream: BufferedReader, name: str, *, every_record: bool
+def score_records(
+    settings: ScoreSettings, chunks: Iterable[Sequence[RawRecord]], *, every_record: bool
 ) -> Iterator[dict[str, object]]:
-    """Score JSON lines with the stream's current model: events, or a line for every record.
+    """Score records with the stream's current model: events, or a line for every record.
 
     Raises Unreachable without a model, ArtifactRejected.
     """
     model = _current_model(DirectoryArtifactStore(settings.store, settings.stream))
     codec = codec_for(settings.limits)
     clock = SystemClock(Stop())
-    for records in read_lines(stream, name):
+    for records in chunks:
         processed = process(records, model, codec)
         yield from (
             _lines(records, processed) if every_record else _events(records, processed, clock)
         )
+
+
+def score_stream(
+    settings: ScoreSettings, stream: BufferedReader, name: str, *, every_record: bool
+) -> Iterator[dict[str, object]]:
+    """Score JSON lines as they come; see score_records."""
+    return score_records(settings, read_lines(stream, name), every_record=every_record)
+
+
+def score_values(
+    settings: ScoreSettings, values: Sequence[bytes | None], *, every_record: bool
+) -> Iterator[dict[str, object]]:
+    """Score values in memory; see score_records."""
+    history = ValuesHistory(values, settings.stream)
+    chunks = history.read(history.span(None, None))
+    return score_records(settings, chunks, every_record=every_record)
 
 
 def codec_for(limits: Limits) -> JsonCodec:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from worker.app import run as run_worker
-from worker.app import score_lines
+from worker.app import score_stream
 from worker.settings import load_score_settings, load_settings
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _print_scores(
 ) -> None:
     encode = msgspec.json.Encoder().encode
     out = sys.stdout.buffer
-    for line in score_lines(settings, stream, name, every_record=every_record):
+    for line in score_stream(settings, stream, name, every_record=every_record):
         out.write(encode(line))
         out.write(b"\n")
         out.flush()

@@ -6,7 +6,6 @@ only where there is something.
 
 from __future__ import annotations
 
-from io import BufferedReader
 from typing import TYPE_CHECKING
 
 from worker.ports import Unreachable
@@ -14,8 +13,10 @@ from worker.records import Partition, RawRecord, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from io import BufferedReader
     from pathlib import Path
 
+VALUES_AT_ONCE = 4096
 CHUNK_BYTES = 1024 * 1024
 """Read at once; of a pipe only what is there, so that what comes slowly is not held back."""
 
@@ -30,9 +31,7 @@ class JsonLinesHistory:
 
     def span(self, start_ms: int | None, end_ms: int | None) -> Mapping[Partition, tuple[int, int]]:
         """All lines; a file knows no times, so both bounds must be None, else ValueError."""
-        if start_ms is not None or end_ms is not None:
-            msg = "a file has no timestamps to bound a stretch by"
-            raise ValueError(msg)
+        _require_unbounded(start_ms, end_ms)
         with _opened(self._path) as stream:
             return {self._partition: (0, sum(1 for _ in stream))}
 
@@ -49,23 +48,50 @@ class JsonLinesHistory:
         """Nothing stays open between calls."""
 
 
+class ValuesHistory:
+    """worker.ports.RecordHistory over values in memory: one partition, no timestamps."""
+
+    def __init__(self, values: Sequence[bytes | None], name: str) -> None:
+        """Hold the values; `name` stands for their topic."""
+        self._values = values
+        self._partition = Partition(name, 0)
+
+    def span(self, start_ms: int | None, end_ms: int | None) -> Mapping[Partition, tuple[int, int]]:
+        """All values; they have no times, so both bounds must be None, else ValueError."""
+        _require_unbounded(start_ms, end_ms)
+        return {self._partition: (0, len(self._values))}
+
+    def read(self, span: Mapping[Partition, tuple[int, int]]) -> Iterator[Sequence[RawRecord]]:
+        """The values in the span, in chunks."""
+        start, end = span.get(self._partition, (0, 0))
+        for at in range(start, end, VALUES_AT_ONCE):
+            yield _records(
+                self._partition.topic, at, self._values[at : min(at + VALUES_AT_ONCE, end)]
+            )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
 def read_lines(stream: BufferedReader, name: str) -> Iterator[list[RawRecord]]:
     """The records of an open stream of JSON lines, in chunks, under `name` as their topic."""
     offset, rest = 0, b""
     while chunk := stream.read1(CHUNK_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
         if lines:
-            yield _records(name, offset, lines)
+            yield _records(name, offset, [line.removesuffix(b"\r") for line in lines])
         offset += len(lines)
     if rest:
-        yield _records(name, offset, [rest])
+        yield _records(name, offset, [rest.removesuffix(b"\r")])
 
 
-def _records(name: str, offset: int, lines: Sequence[bytes]) -> list[RawRecord]:
-    return [
-        Record(name, 0, offset + i, -1, None, line.removesuffix(b"\r"))
-        for i, line in enumerate(lines)
-    ]
+def _records(name: str, offset: int, values: Sequence[bytes | None]) -> list[RawRecord]:
+    return [Record(name, 0, offset + i, -1, None, value) for i, value in enumerate(values)]
+
+
+def _require_unbounded(start_ms: int | None, end_ms: int | None) -> None:
+    if start_ms is not None or end_ms is not None:
+        raise ValueError("without timestamps a stretch cannot be bounded by time")
 
 
 def _opened(path: Path) -> BufferedReader:

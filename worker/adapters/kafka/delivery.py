@@ -86,7 +86,7 @@ class KafkaPublisher:
         try:
             with suppress(KafkaError):
                 self._producer.flush(max(0.0, timeout_s))
-            for index, sent in enumerate(self._sent):
+            for index, sent in enumerate(self._sent):  # noqa: B007 - names the one that failed
                 sent.get(max(0.0, ends_at - time.monotonic()))
         except TOO_LARGE as error:
             self.close()
