@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.errors import (
     KafkaError,
     LogTruncationError,
@@ -23,7 +23,7 @@ from worker.adapters.kafka import private
 from worker.adapters.kafka.client import bounded, open_consumer
 from worker.adapters.kafka.errors import translated
 from worker.adapters.kafka.fetch import fetch
-from worker.adapters.kafka.starts import Bounds, Start, first_start, next_start
+from worker.adapters.kafka.offsets import Offsets
 from worker.ports import LatentwatchError, MembershipLost, Retryable, Unreachable
 from worker.records import Membership, Partition, Position, RawBatch
 
@@ -72,7 +72,6 @@ class KafkaRecordLog:
         events: LogEvents,
     ) -> None:
         self._timings = timings
-        self._start = start
         self._events = events
         self._listener = _Listener()
         self._owned: list[TopicPartition] = []
@@ -88,6 +87,7 @@ class KafkaRecordLog:
             private.learn_topics(self._consumer, timings.request_s)
         except KafkaError as error:
             raise translated(error, "connecting", otherwise=Unreachable) from error
+        self._offsets = Offsets(self._consumer, start, timings.request_s)
 
     # --- the port
 
@@ -172,7 +172,7 @@ class KafkaRecordLog:
         """Commit as the member that polled. Raises MembershipLost, Retryable or NotPermitted."""
         self.require(membership)
         try:
-            self._commit(
+            self._offsets.commit(
                 {TopicPartition(p.topic, p.partition): p.offset for p in positions}, timeout_s
             )
         except KafkaError as error:
@@ -229,7 +229,7 @@ class KafkaRecordLog:
         """
         private.drop_fetched(self._consumer)
         try:
-            starts = self._starts()
+            starts = self._offsets.starts(self._owned, self._refused)
         except KafkaError as error:
             problem = translated(error, "going back to the committed offsets")
             if isinstance(problem, MembershipLost):
@@ -244,41 +244,6 @@ class KafkaRecordLog:
             self._consumer.pause(*self._owned)
         self._reported = {partition: start.offset for partition, start in starts.items()}
         self._dirty = bool(self._listener.changes)
-
-    def _starts(self) -> dict[TopicPartition, Start]:
-        """Where to read next; what is not what was committed is committed at once.
-
-        Else a restart before the first batch would start at a later end and miss what came between.
-        """
-        if not self._owned:
-            return {}
-        request_s = self._timings.request_s
-        committed = private.committed(self._consumer, self._owned, request_s)
-        starts = {tp: Start(at, moved=False) for tp, at in committed.items()}
-        unsure = [tp for tp in self._owned if tp not in committed or tp in self._refused]
-        for partition, bounds in self._bounds(unsure).items():
-            if partition in committed:
-                valid_to = self._refused[partition]
-                starts[partition] = next_start(committed[partition], bounds, valid_to)
-            else:
-                starts[partition] = first_start(self._start, partition.partition, bounds)
-        self._commit({tp: starts[tp].offset for tp in unsure}, request_s)
-        return starts
-
-    def _bounds(self, partitions: list[TopicPartition]) -> dict[TopicPartition, Bounds]:
-        if not partitions:
-            return {}
-        request_ms = self._timings.request_s * 1000
-        beginning = self._consumer.beginning_offsets(partitions, timeout_ms=request_ms)
-        end = self._consumer.end_offsets(partitions, timeout_ms=request_ms)
-        return {tp: Bounds(beginning[tp], end[tp]) for tp in partitions}
-
-    def _commit(self, offsets: Mapping[TopicPartition, int], timeout_s: float) -> None:
-        if offsets:
-            self._consumer.commit(
-                {tp: OffsetAndMetadata(at, "", -1) for tp, at in offsets.items()},
-                timeout_ms=timeout_s * 1000,
-            )
 
     def _membership(self) -> Membership | None:
         group = self._consumer.group_metadata()

@@ -1,0 +1,1 @@
+"""The adapter over kafka-python, as far as no broker is needed."""

@@ -1,0 +1,45 @@
+"""What the client raises, in the words of the ports."""
+
+from __future__ import annotations
+
+import pytest
+from kafka import errors as kafka
+
+from worker.adapters.kafka.errors import translated
+from worker.ports import LatentwatchError, MembershipLost, NotPermitted, Retryable, Unreachable
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (kafka.TopicAuthorizationFailedError("topic"), NotPermitted),
+        (kafka.GroupAuthorizationFailedError("group"), NotPermitted),
+        (kafka.SaslAuthenticationFailedError("wrong password"), NotPermitted),
+        (kafka.CommitFailedError("left"), MembershipLost),
+        (kafka.IllegalGenerationError(), MembershipLost),
+        (kafka.RebalanceInProgressError(), MembershipLost),
+        (kafka.UnknownMemberIdError(), MembershipLost),
+        (kafka.KafkaTimeoutError("late"), Retryable),
+        (kafka.NotEnoughReplicasError(), Retryable),
+        (kafka.OutOfOrderSequenceNumberError(), Retryable),
+        (kafka.InvalidProducerEpochError(), Retryable),
+        (kafka.UnknownError(), Retryable),
+        (kafka.InvalidTopicError(), LatentwatchError),
+        (kafka.InvalidRecordError(), LatentwatchError),
+        (kafka.UnsupportedVersionError(), LatentwatchError),
+    ],
+)
+def test_an_error_says_what_to_do(
+    error: kafka.KafkaError, expected: type[LatentwatchError]
+) -> None:
+    assert type(translated(error, "polling")) is expected
+
+
+def test_what_may_go_away_is_what_the_caller_calls_it() -> None:
+    assert type(translated(kafka.KafkaTimeoutError(), "asking", Unreachable)) is Unreachable
+
+
+def test_the_message_names_what_was_done_and_what_came() -> None:
+    message = str(translated(kafka.KafkaTimeoutError("after 3 s"), "sending to out"))
+    assert message.startswith("sending to out failed: KafkaTimeoutError")
+    assert "after 3 s" in message

@@ -1,0 +1,1 @@
+"""The adapter in memory: what it promises beyond its ports."""
