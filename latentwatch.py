@@ -50,6 +50,14 @@ class _Words(click.Group):
         command: click.Command = getattr(commands, cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """The word's command; whoever reads our output may stop when they have seen enough."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # caught here, as click would end with 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of words, without importing any program."""
         with formatter.section("Commands"):
@@ -136,9 +144,6 @@ def _code(arguments: list[str]) -> int:
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ModuleNotFoundError as error:
         return _without_extra(error)
     except Exception as error:  # noqa: BLE001 - the outermost guard: says what and how to exit

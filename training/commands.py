@@ -172,16 +172,17 @@ def _progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield Progress()
         return
-    bars: dict[str, object] = {}
+    shown: dict[str, tuple[str, bool]] = {}
 
     def bar(label: str) -> Callable[[int, int], None]:
         def show(done: int, of: int) -> None:
             share = min(done / of, 1.0) if of else 1.0
             drawn = "#" * round(30 * share)
             line = f"\r{label:<8} [{drawn:<30}] {share:4.0%}"
-            if bars.get(label) != line:
-                bars[label] = line
-                click.echo(line, err=True, nl=done >= of)
+            is_over = done >= of  # even where it has been drawn full, the line must end
+            if shown.get(label) != (line, is_over):
+                shown[label] = (line, is_over)
+                click.echo(line, err=True, nl=is_over)
 
         return show
 

@@ -6,13 +6,15 @@ Whatever the stretch's length, no more than a set number of records is kept in m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from worker.model.artifact import DataSpan, PartitionSpan
+from worker.model.schema import Columns, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.model.path import Path as ValuePath
-    from worker.model.schema import Columns
     from worker.ports import RecordHistory
     from worker.records import Partition, RawRecord
 
@@ -67,6 +68,14 @@ class Split:
     calibrate: Columns
     hold_out: Columns
 
+    def with_numbers(self, kept: NDArray[np.bool_]) -> Split:
+        """The same rows with the number columns that are kept."""
+
+        def narrowed(columns: Columns) -> Columns:
+            return replace(columns, numbers=columns.numbers[:, kept])
+
+        return Split(narrowed(self.fit), narrowed(self.calibrate), narrowed(self.hold_out))
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -90,7 +99,7 @@ def read_stretch(
     """Read a stretch of the log. Raises DataUnusable when there is no record in it.
 
     Beyond `rows_max` records every second, fourth ... one is kept, evenly over the stretch.
-    `on_progress(done, of)` counts offsets, which on a topic with gaps are more than records.
+    `on_progress(done, of)` counts records of as many offsets, and ends full on a topic with gaps.
     """
     span = history.span(bounds.start_ms, bounds.end_ms)
     total = sum(end - start for start, end in span.values())
@@ -100,10 +109,12 @@ def read_stretch(
             if read % step == 0:
                 kept.append(record)
             read += 1
-        if len(kept) > rows_max:
+        while len(kept) > rows_max:
             kept, step = kept[::2], step * 2
         done += len(chunk)
         on_progress(done, total)
+    if done < total:
+        on_progress(total, total)
     if not kept:
         msg = f"the stretch is empty: no records in {_shown(span)}"
         raise DataUnusable(msg)
@@ -117,14 +128,17 @@ def read_stretch(
     )
 
 
-def split_by_blocks(columns: Columns) -> Split:
+def split_by_blocks(columns: Columns, read: int) -> Split:
     """Cut rows in order of time into blocks that take turns as fit, calibrate and hold-out.
 
-    Raises DataUnusable with fewer than ROWS_MIN rows.
+    Raises DataUnusable with fewer than ROWS_MIN rows; `read` is how many records they come from.
     """
     rows = len(columns)
     if rows < ROWS_MIN:
-        msg = f"the stretch is too short: {rows} usable records, at least {ROWS_MIN} are needed"
+        msg = (
+            f"the stretch is too short: {rows} usable records of {read} that were read, at least"
+            f" {ROWS_MIN} are needed"
+        )
         raise DataUnusable(msg)
     turn = (np.arange(rows) * BLOCKS // rows) % len(_TURNS)
     part = np.array(_TURNS)[turn]
@@ -142,21 +156,29 @@ def time_ms(value: object) -> float:
     such a number or as ISO 8601, UTC where it names no zone.
     """
     if isinstance(value, str):
-        try:
-            return _iso_ms(value)
-        except ValueError:
-            pass
-        try:
-            value = float(value)
-        except ValueError:
-            return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return _text_ms(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     size = abs(value)
     for limit, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3)):
         if size < limit:
             return value * factor
-    return value * 1e-6
+    # Compared, not converted: converting an integer of 400 digits raises.
+    return value * 1e-6 if size <= sys.float_info.max else math.nan
+
+
+def _text_ms(text: str) -> float:
+    """Digits are a number, but for a date such as 20260131.
+
+    Of longer ones some would pass for a date and a time of long ago.
+    """
+    number = parse_number(text, "text")
+    if number is None or len(text) == len("YYYYMMDD"):
+        try:
+            return _iso_ms(text)
+        except ValueError:
+            pass
+    return math.nan if number is None else time_ms(number)
 
 
 def _iso_ms(text: str) -> float:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from training.dataset import Split, Stretch
+    from training.discover import Discovery
     from worker.model.artifact import ArtifactStore, DataSpan, Evaluation, Verdict
     from worker.model.schema import FeatureSchema, Where
     from worker.ports import RecordHistory
@@ -93,7 +94,8 @@ def retrain(
     stretch = read_stretch(history, plan.bounds, plan.rows_max, reader.parse, progress.reading)
     schema, left_out = _schema(stretch, reader, plan)
     schema, columns, counts = _decoded(stretch, reader, schema)
-    split = split_by_blocks(columns)
+    split = split_by_blocks(columns, stretch.read)
+    schema, split, blank = _learnable(schema, split)
     settings = _resolved(plan, stretch)
     detector = fit_detector(split.fit, split.calibrate, schema, settings, progress.fitting)
     evaluation = evaluate(detector, split.hold_out)
@@ -109,7 +111,7 @@ def retrain(
     return Outcome(
         version=version,
         schema=schema,
-        left_out=left_out,
+        left_out={**left_out, **blank},
         rows=rows,
         evaluation=evaluation,
         verdict=verdict,
@@ -122,11 +124,29 @@ def retrain(
 def _schema(stretch: Stretch, reader: Reader, plan: Plan) -> tuple[FeatureSchema, dict[str, str]]:
     found = discover(_parsed(stretch, reader), plan.where, plan.bounds.time)
     if found.schema is None:
-        reasons = [f"  {path}: {why}" for path, why in sorted(found.left_out.items())]
-        what = "\n".join(reasons) or "  no JSON objects with values in them"
-        msg = f"no usable features in {found.records} records of {stretch.read}; found:\n{what}"
-        raise DataUnusable(msg)
+        msg = f"no usable features in {found.records} records of {stretch.read}"
+        raise DataUnusable(f"{msg}; found:\n{_what_was_found(found, plan.where)}")
     return found.schema, found.left_out
+
+
+def _what_was_found(found: Discovery, where: Where | None) -> str:
+    if found.left_out:
+        return "\n".join(f"  {path}: {why}" for path, why in sorted(found.left_out.items()))
+    if where is not None and not found.records:
+        return f"  no record that holds {where.value} at {where.path}"
+    return "  no JSON objects with values in them"
+
+
+def _learnable(schema: FeatureSchema, split: Split) -> tuple[FeatureSchema, Split, dict[str, str]]:
+    """Without the numbers that hold no value where the network learns, and those by path."""
+    kept = np.asarray(~np.isnan(split.fit.numbers).all(axis=0))
+    why = "no value in the records to learn from"
+    blank = {f.path: why for f, is_kept in zip(schema.numbers, kept, strict=True) if not is_kept}
+    features = tuple(feature for feature in schema.features if feature.path not in blank)
+    if not features:
+        raise DataUnusable(f"no usable features; found:\n  {', '.join(sorted(blank))}: {why}")
+    narrower = msgspec.structs.replace(schema, features=features)
+    return narrower, split.with_numbers(kept), blank
 
 
 def _parsed(stretch: Stretch, reader: Reader) -> Iterator[dict[str, object]]:

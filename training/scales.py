@@ -59,18 +59,23 @@ def _masked(columns: Columns) -> NDArray[np.int64]:
 
 
 def _moments(raw: Floats) -> tuple[Floats, Floats]:
-    """Mean and deviation of each column over its present values; 1 where it does not vary."""
-    with np.errstate(over="ignore"):
-        centre = np.nanmean(raw, axis=0)
+    """Mean and deviation of each column over its present values; 1 where it does not vary.
+
+    Also 0 and 1 where they lie beyond a double.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.nanmean(raw, axis=0)
         spread = np.nanstd(raw, axis=0)
+    centre = np.where(np.isfinite(mean), mean, 0.0)
     still = ~(spread > 1e-9 * (1 + np.abs(centre))) | ~np.isfinite(spread)
     return centre, np.where(still, 1.0, spread)
 
 
 def _heavy(numbers: Floats, centre: Floats, spread: Floats) -> NDArray[np.int64]:
     count = numbers.shape[1]
-    z = (numbers - centre[:count]) / spread[:count]
-    kurtosis = np.nanmean(z**4, axis=0) if len(z) else np.zeros(count)
+    with np.errstate(over="ignore"):
+        z = (numbers - centre[:count]) / spread[:count]
+        kurtosis = np.nanmean(z**4, axis=0)
     varied = np.array([len(np.unique(c[~np.isnan(c)])) > 2 for c in numbers.T], dtype=bool)  # noqa: PLR2004
     return np.flatnonzero((kurtosis > KURTOSIS_MAX) & varied).astype(np.int64)
 

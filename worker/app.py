@@ -83,7 +83,7 @@ def run(settings: Settings) -> None:
             return
         log.info("watching %s as %s", settings.topic, settings.group)
         pipeline.run(stop.is_set)
-        log.info("stopped: all that was taken in hand is committed")
+        log.info("stopped: what is not committed will be read again")
 
 
 def score_records(

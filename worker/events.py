@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from worker.model.calibration import severity
-from worker.records import Output
+from worker.records import Output, payload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ TEXT_MAX: Final = 1024
 """Characters shown of a key or of a feature's value; the record itself is not touched."""
 
 _ENCODER: Final = msgspec.json.Encoder()
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class EventEncoder:
         """The anomaly event of a record, under the record's own key."""
         found = anomaly_event(record, anomaly, model, detected_at=utc(self._clock.now()))
         if self._settings.include_record and record.value is not None:
-            found["record"] = msgspec.Raw(record.value)
+            found["record"] = msgspec.Raw(payload(record.value))
         return Output(
             topic=self._settings.anomalies_topic,
             key=record.key,
@@ -235,7 +236,7 @@ def _with_short_value(output: Output) -> Output | None:
 
 
 def _without_record(output: Output) -> Output | None:
-    event = msgspec.json.decode(output.value or b"{}")
+    event = _MEMBERS.decode(output.value or b"{}")
     if "record" not in event:
         return None
     del event["record"]

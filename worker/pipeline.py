@@ -132,8 +132,8 @@ class DeadLetterGuard:
     """Counts dead letters among the last records, so that a bad deployment drains no topic."""
 
     def __init__(self, share_max: float, window: int) -> None:
-        """At most `share_max` of `window` records may become dead letters."""
-        self._allowed = share_max * window
+        """At most `share_max` of the last `window` records, or of a larger batch, may be bad."""
+        self._share_max = share_max
         self._window = window
         self._batches: deque[tuple[int, int]] = deque()
 
@@ -146,10 +146,12 @@ class DeadLetterGuard:
             if seen >= self._window:
                 break
             before, seen = before + bad, seen + size
-        return before + rejected <= self._allowed
+        return before + rejected <= self._share_max * max(self._window, seen)
 
     def count(self, records: int, rejected: int) -> None:
         """A batch was delivered."""
+        if not records:
+            return
         self._batches.append((records, rejected))
         total = sum(size for size, _ in self._batches)
         while total - self._batches[0][0] >= self._window:
@@ -166,6 +168,7 @@ class Pipeline:
         self._guard = DeadLetterGuard(settings.dead_letter_share_max, settings.dead_letter_window)
         self._failures = 0
         self._held_by: str | None = None
+        self._held_because = ""
 
     def run(self, should_stop: Callable[[], bool]) -> None:
         """Turn until `should_stop()`; the batch in hand is always finished.
@@ -187,9 +190,9 @@ class Pipeline:
         except (Retryable, MembershipLost) as error:
             self._recover(error)
         else:
-            self._failures = 0
-            if self._held_by is None:
-                self._seams.watcher.flows("running")
+            if batch.membership is not None:  # without one the log was only finding its place
+                self._failures = 0
+                self._tell()
 
     def _poll(self) -> RawBatch:
         seams, stages = self._seams, _Stages(self._seams)
@@ -208,7 +211,11 @@ class Pipeline:
             return
         outputs = outputs_of(batch.records, processed, seams.encoder)
         stages.took("encode")
-        self._deliver(outputs, batch)
+        try:
+            self._deliver(outputs, batch)
+        except (Retryable, MembershipLost):
+            processed.model.undo()
+            raise
         stages.took("deliver")
         self._guard.count(len(batch.records), rejected)
         self._account(batch, processed)
@@ -259,11 +266,10 @@ class Pipeline:
             f"{processed.decoded.rejections[0].reason}); held until another model than {version}"
         )
         log.error("%s", reason)
-        self._held_by = version
+        self._held_by, self._held_because = version, reason
         self._seams.log.rewind()
         self._seams.log.pause()
         self._seams.metrics.delivery_failed("dead_letter_limit")
-        self._not_ready(reason)
 
     def _stay_held(self, batch: RawBatch) -> None:
         if batch.records:  # a rebalance forgets that we had paused
@@ -274,17 +280,21 @@ class Pipeline:
             self._seams.log.rewind()
             self._seams.log.resume()
 
+    def _tell(self) -> None:
+        """Say whether records flow after a turn in which nothing failed."""
+        if self._held_by is None:
+            self._seams.watcher.flows("running")
+        else:
+            self._seams.watcher.stuck(self._held_because)
+
     def _recover(self, error: LatentwatchError) -> None:
         self._failures += 1
         self._seams.metrics.delivery_failed(type(error).__name__)
-        self._not_ready(str(error))
+        self._seams.watcher.stuck(str(error))
         self._seams.log.rewind()
         wait = min(BACK_OFF_FIRST_S * 2 ** min(self._failures - 1, 10), BACK_OFF_LAST_S)
         log.warning("nothing committed, reading again in %.1f s: %s", wait, error)
         self._seams.clock.sleep(wait)
-
-    def _not_ready(self, reason: str) -> None:
-        self._seams.watcher.stuck(reason)
 
 
 class _Stages:

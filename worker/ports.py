@@ -102,7 +102,8 @@ class RecordLog(Protocol):
         """At most `records_max` records, waiting at most about `timeout_s` for the first.
 
         After any change of assignment everything buffered is dropped and every assigned partition
-        goes on from its committed position (or the start rule); such a poll may come back empty.
+        goes on from its committed position (or the start rule); such a poll may come back empty,
+        and then without a membership, which all others have.
         A record that was polled but whose batch was never committed is polled again after that.
         Raises Retryable when the log is out of reach for now, NotPermitted, and Unreadable with
         the partition and the offset.
@@ -343,6 +344,10 @@ class Model(Protocol):
         self, columns: Columns, scores: Scores, read: Callable[[int], Sequence[object]]
     ) -> list[Anomaly]:
         """The flagged rows, explained; `read(i)` gives the plain values of row i."""
+        ...
+
+    def undo(self) -> None:
+        """The batch that was scored last was not delivered and comes again: it was never seen."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The vocabulary of the worker: what is read, where it stood, and what is put out.
 
-Plain values without behaviour; knows nothing of Kafka, JSON or the model.
+Plain values, nearly without behaviour; knows nothing of Kafka, JSON or the model.
 """
 
 from __future__ import annotations
@@ -168,3 +168,11 @@ Lags = Mapping[Partition, int]
 StartRule = Literal["beginning", "end"] | Mapping[int, int]
 """Where a partition without a committed position starts: at the log's beginning, its end, or the
 offset given for it; one not named, or an offset no longer in the log, starts at the beginning."""
+
+
+_REGISTRY_PREFIX_BYTES = 5
+
+
+def payload(value: bytes) -> bytes:
+    """A value less the five bytes that schema-registry serialisers put first; JSON has no such."""
+    return value[_REGISTRY_PREFIX_BYTES:] if value[:1] == b"\0" else value

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+import re
+from typing import Final, NoReturn
 
 import msgspec
+
+from worker.records import payload
 
 REASONS: Final = (
     "empty",
@@ -17,11 +21,10 @@ REASONS: Final = (
 )
 """Every reason that a record can be rejected for; they are labels of a metric."""
 
-_REGISTRY_PREFIX_BYTES: Final = 5
-_QUOTE: Final = 0x22
-_BACKSLASH: Final = 0x5C
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 _DECODER: Final = msgspec.json.Decoder()
-_UNBOUNDED: Final = msgspec.json.Decoder(float_hook=float)
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class RecordRejected(ValueError):  # noqa: N818 - reads as what it says
@@ -44,7 +47,7 @@ def parse_record(value: bytes, bytes_max: int, depth_max: int) -> dict[str, obje
         raise RecordRejected("too_large", f"{len(value)} bytes")
     if not value:
         raise RecordRejected("empty", "the value has no bytes")
-    plain = _without_registry_prefix(value)
+    plain = payload(value)
     if depth_of(plain, depth_max) > depth_max:
         raise RecordRejected("too_deep", f"nested deeper than {depth_max}")
     record = _parse(plain)
@@ -54,7 +57,7 @@ def parse_record(value: bytes, bytes_max: int, depth_max: int) -> dict[str, obje
 
 
 def depth_of(value: bytes, enough: int) -> int:
-    """How deep brackets nest outside of strings; stops counting beyond `enough`.
+    """How deep brackets nest outside of strings, as far as it matters: beyond `enough` or not.
 
     A cheap bound first: a text cannot nest deeper than it has opening brackets.
     """
@@ -62,34 +65,43 @@ def depth_of(value: bytes, enough: int) -> int:
     if opening <= enough:
         return opening
     depth = deepest = 0
-    in_string = escaped = False
-    for byte in value:
-        if in_string:
-            in_string = escaped or byte != _QUOTE
-            escaped = byte == _BACKSLASH and not escaped
-        elif byte == _QUOTE:
-            in_string, escaped = True, False
-        elif byte in b"{[":
+    for bracket in _STRING.sub(b"", value).translate(None, _NO_BRACKETS):
+        if bracket in b"{[":
             depth += 1
             deepest = max(deepest, depth)
             if deepest > enough:
                 break
-        elif byte in b"}]":
+        else:
             depth -= 1
     return deepest
 
 
 def _parse(plain: bytes) -> object:
     try:
-        return _DECODER.decode(plain)
-    except msgspec.ValidationError:
-        return _UNBOUNDED.decode(plain)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return _DECODER.decode(plain)
+        except msgspec.ValidationError:  # a number beyond its type; the rest is not looked at yet
+            return _parse_unbounded(plain)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise RecordRejected("not_json", str(error)) from None
     except RecursionError:
         raise RecordRejected("too_deep", "nested too deep to parse") from None
 
 
-def _without_registry_prefix(value: bytes) -> bytes:
-    """Drop the five bytes that schema-registry serialisers put first; JSON never starts so."""
-    return value[_REGISTRY_PREFIX_BYTES:] if value[:1] == b"\0" else value
+def _parse_unbounded(plain: bytes) -> object:
+    """Any JSON, numbers beyond a double as infinite. Raises ValueError where it is none."""
+    record = json.loads(plain.decode(), parse_int=_integer, parse_constant=_no_constant)
+    _ENCODER.encode(record)  # half a surrogate pair, which this parser lets pass, is refused here
+    return record
+
+
+def _integer(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:  # thousands of digits, which Python reads as an integer only when told to
+        return float(text)
+
+
+def _no_constant(name: str) -> NoReturn:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)

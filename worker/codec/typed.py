@@ -6,6 +6,7 @@ leaves alone. Knows nothing of rejections.
 
 from __future__ import annotations
 
+from itertools import repeat
 from operator import attrgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ class TypedReader:
         typed = all(feature.parse == "json" for feature in schema.features)
         if not plain or not typed or schema.where is not None or _overlaps(schema):
             return None
+        if not _nameable(schema):
+            return None
         return cls(schema, bytes_max, depth_max)
 
     def read(self, values: Sequence[bytes | None], columns: Columns) -> Sequence[int]:
@@ -76,7 +79,8 @@ class TypedReader:
         return (
             joined.isascii()
             and b"\\" not in joined
-            and opening < len(values) + self._depth_max
+            and all(map(bytes.startswith, values, repeat(b"{")))  # type: ignore[arg-type]
+            and opening < len(values) + self._depth_max  # so none alone has more than depth_max
             and max(map(len, values), default=0) <= self._bytes_max  # type: ignore[arg-type]
         )
 
@@ -162,3 +166,12 @@ def _overlaps(schema: FeatureSchema) -> bool:
     """Whether one path leads through the value of another, which no struct can express."""
     paths = {steps.segments for steps in schema.steps}
     return any(path[:n] in paths for path in paths for n in range(1, len(path)))
+
+
+def _nameable(schema: FeatureSchema) -> bool:
+    """Whether every key may name a field: one that JSON has to escape may not."""
+    keys = [step.name for path in schema.steps for step in path.segments if isinstance(step, Key)]
+    return not any(character in _ESCAPED for key in keys for character in key)
+
+
+_ESCAPED = frozenset('"\\') | frozenset(map(chr, range(0x20)))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from worker.model.detector import Detector
 
 FORMAT: Final = 1
@@ -228,11 +230,11 @@ def read_artifact(folder: Path, manifest_hash: str | None = None) -> Artifact:
     """
     manifest = read_manifest(folder, manifest_hash)
     try:
-        arrays = load(_content(folder, manifest, WEIGHTS))
+        arrays = _arrays(_content(folder, manifest, WEIGHTS))
         golden = msgspec.json.decode(_content(folder, manifest, GOLDEN), type=GoldenRows)
         detector = detector_from(arrays, manifest.detector, manifest.schema)
         _check_golden(detector, golden)
-    except (SafetensorError, msgspec.MsgspecError, TensorsInvalid, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         msg = f"model {folder.name}: {error}"
         raise ArtifactRejected(msg) from error
     return Artifact(detector, manifest.about, manifest.detector.kind)
@@ -250,7 +252,7 @@ def read_manifest(folder: Path, manifest_hash: str | None = None) -> Manifest:
             msg = f"model {folder.name}: artefact format {found}, this version reads {FORMAT}"
             raise ArtifactRejected(msg)
         return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         msg = f"model {folder.name}: manifest: {error}"
         raise ArtifactRejected(msg) from error
 
@@ -259,6 +261,17 @@ class _Versioned(msgspec.Struct):
     """The one field that every format of the manifest has."""
 
     format: int
+
+
+def _arrays(content: bytes) -> dict[str, NDArray[np.generic]]:
+    try:
+        return load(content)
+    except SafetensorError as error:
+        msg = f"{WEIGHTS}: {error}"
+        raise TensorsInvalid(msg) from error
+    except KeyError as error:
+        msg = f"{WEIGHTS} holds an array of type {error.args[0]}"
+        raise TensorsInvalid(msg) from error
 
 
 def _content(folder: Path, manifest: Manifest, name: str) -> bytes:
@@ -275,7 +288,8 @@ def _content(folder: Path, manifest: Manifest, name: str) -> bytes:
 
 def _bounded(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        msg = f"model {path.parent.name}: {path.name} is missing"
+        fault = "is a link" if path.is_symlink() else "is missing"
+        msg = f"model {path.parent.name}: {path.name} {fault}"
         raise ArtifactRejected(msg)
     if path.stat().st_size > FILE_BYTES_MAX:
         msg = f"model {path.parent.name}: {path.name} is larger than {FILE_BYTES_MAX} bytes"

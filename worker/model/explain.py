@@ -6,6 +6,7 @@ exact and not estimated. Knows nothing of events.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 FEATURES_SHOWN: Final = 10
 """Features that an anomaly lists at most; their contributions are made to sum to 1."""
 
+SHARE_MIN: Final = 1e-6
+"""A feature with a smaller share is not listed: it had no part in it."""
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -41,8 +45,15 @@ class Explanation:
     codes: NDArray[np.int64]
 
 
-def explain(detector: Detector, columns: Columns) -> Explanation:
-    """Explain each row of `columns`, flagged or not."""
+def explain(
+    detector: Detector, columns: Columns, novelties: NDArray[np.bool_] | None = None
+) -> Explanation:
+    """Explain each row of `columns`, flagged or not.
+
+    `novelties`, as Detector.novelties gives them, are what counts as never seen; None for all.
+    """
+    if novelties is None:
+        novelties = detector.novelties(columns)
     t_view, _ = detector.scaler.views(columns)
     rebuilt = detector.network.decode(detector.network.encode(t_view))
     joint = detector.joint_space(t_view, rebuilt)
@@ -51,7 +62,7 @@ def explain(detector: Detector, columns: Columns) -> Explanation:
     width = detector.scaler.width
     by_feature = _summed(squares[:, :width] + squares[:, width:], detector.scaler.owner)
     return Explanation(
-        contributions=_shares(by_feature, detector.novelties(columns), detector.schema),
+        contributions=_shares(by_feature, novelties, detector.schema),
         numbers=detector.scaler.numbers_from(rebuilt),
         codes=detector.scaler.categories_from(rebuilt),
     )
@@ -86,7 +97,10 @@ def anomalies(
     rows = np.flatnonzero(scores.flagged)
     if not len(rows):
         return []
-    explanation = explain(detector, columns.take(rows))
+    flagged = columns.take(rows)
+    # A new value that came to stay is no reason: such a row is of another kind than `watched`.
+    is_watched = scores.kinds[rows] == KINDS.index("watched")
+    explanation = explain(detector, flagged, detector.novelties(flagged) & is_watched[:, None])
     return [
         Anomaly(
             row=int(row),
@@ -94,37 +108,46 @@ def anomalies(
             kind=KINDS[scores.kinds[row]],
             latent_distance=float(scores.latent_distance[row]),
             reconstruction_error=float(scores.reconstruction_error[row]),
-            features=_features(detector.schema, explanation, i, read(int(row))),
+            features=_features(detector, explanation, i, read(int(row))),
         )
         for i, row in enumerate(rows)
     ]
 
 
 def _features(
-    schema: FeatureSchema, explanation: Explanation, i: int, values: Sequence[object]
+    detector: Detector, explanation: Explanation, i: int, values: Sequence[object]
 ) -> tuple[FeatureShare, ...]:
     shares = explanation.contributions[i]
     shown = np.argsort(-shares, kind="stable")[:FEATURES_SHOWN]
-    shown = shown[shares[shown] > 0]
+    shown = shown[shares[shown] >= SHARE_MIN]
     total = shares[shown].sum()
     return tuple(
         FeatureShare(
-            name=schema.names[j],
+            name=detector.schema.names[j],
             value=values[j],
-            expected=_expected(schema, explanation, i, int(j)),
+            expected=_expected(detector, explanation, i, int(j)),
             contribution=float(shares[j] / total),
         )
         for j in shown
     )
 
 
-def _expected(schema: FeatureSchema, explanation: Explanation, i: int, j: int) -> object:
+def _expected(detector: Detector, explanation: Explanation, i: int, j: int) -> object:
     """What the decoder gives for name j: a number, true or false, a category, or the constant."""
+    schema = detector.schema
     numbers, categories = len(schema.numbers), len(schema.categories)
     if j < numbers:
         value = float(explanation.numbers[i, j])
-        return value >= 0.5 if schema.numbers[j].kind == "boolean" else float(f"{value:.6g}")  # noqa: PLR2004
+        if schema.numbers[j].kind == "boolean":
+            return value >= 0.5  # noqa: PLR2004
+        return _rounded(value, float(detector.scaler.spread[j]))
     if j < numbers + categories:
         code = explanation.codes[i, j - numbers]
         return schema.categories[j - numbers].categories[code]
     return schema.watched[j - numbers - categories].value
+
+
+def _rounded(value: float, spread: float) -> float:
+    """To 6 digits, or as many as show a thousandth of the spread of values far from zero."""
+    far = math.log10(abs(value)) - math.log10(spread) if value else 0.0
+    return float(f"{value:.{min(max(6, math.ceil(far) + 3), 17)}g}")

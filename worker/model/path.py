@@ -58,7 +58,7 @@ MISSING: Final = Missing()
 
 _BARE = re.compile(r'[^.\[\]"=]+')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_DIGITS = re.compile(r"\d{1,9}")
+_DIGITS = re.compile(r"[0-9]{1,9}(?=\])")
 
 
 @dataclass(frozen=True, slots=True)

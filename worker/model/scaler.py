@@ -28,6 +28,7 @@ SOFT_CLIP: Final = 5.0
 """Deviations after which a z value grows by its logarithm only (reference recipe, section 2)."""
 
 _Z_MAX: Final = 1e300
+_DOUBLE_MAX: Final = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,16 @@ class Scaler:
         return _finite(t_view), _finite(z_view)
 
     def numbers_from(self, t_view: NDArray[np.float32]) -> Floats:
-        """The values (n, numbers) that a t view stands for: the inverse of views."""
+        """The finite values (n, numbers) that a t view stands for: the inverse of views."""
         t_numbers = t_view[:, : self.number_count].astype(np.float64)
         spread, centre = self.spread[: self.number_count], self.centre[: self.number_count]
-        values = soft_unclip(t_numbers) * spread + centre
-        for column, knots, levels in zip(self.heavy, self.knots, self.levels, strict=True):
-            values[:, column] = _from_quantile(
-                t_numbers[:, column], knots, levels, self.spread[column]
-            )
-        return values
+        with np.errstate(over="ignore"):  # brought back below
+            values = soft_unclip(t_numbers) * spread + centre
+            for column, knots, levels in zip(self.heavy, self.knots, self.levels, strict=True):
+                values[:, column] = _from_quantile(
+                    t_numbers[:, column], knots, levels, self.spread[column]
+                )
+        return np.clip(values, -_DOUBLE_MAX, _DOUBLE_MAX)
 
     def categories_from(self, t_view: NDArray[np.float32]) -> NDArray[np.int64]:
         """The likeliest code (n, categories) of each category feature in a t view."""

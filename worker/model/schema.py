@@ -28,8 +28,11 @@ comma ("0,005")."""
 Scalar = str | int | float | bool | None
 
 MISSING_CODE: Final = -1
-"""Code of a category that is absent."""
+"""Code of a category or a watched value that is absent."""
+SETTLED_CODE: Final = -2
+"""Code of a value that training never saw and that came to stay: neither absent nor a signal."""
 _UNSEEN_CODES: Final = 1 << 30
+_INTEGERS_END: Final = 1 << 63
 
 
 class SchemaInvalid(ValueError):  # noqa: N818 - reads as what it says
@@ -146,7 +149,7 @@ class Watched(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def code(self, value: object) -> int:
         """0 for the usual value, MISSING_CODE where absent, else a code of the other value.
 
-        An object or a list there counts as another value, never as an error.
+        An object, a list or null there counts as another value, never as an error.
         """
         if value is MISSING:
             return MISSING_CODE
@@ -197,7 +200,8 @@ class FeatureSchema(
         if not self.features:
             msg = "a schema has at least one feature"
             raise SchemaInvalid(msg)
-        paths = [*(f.path for f in self.features), *(w.path for w in self.watched)]
+        texts = [*(f.path for f in self.features), *(w.path for w in self.watched)]
+        paths = [str(parse_path(text)) for text in texts]
         if len(set(paths)) != len(paths):
             twice = sorted({p for p in paths if paths.count(p) > 1})
             msg = f"paths stand twice: {', '.join(twice)}"
@@ -256,11 +260,9 @@ def category_text(value: object) -> str | None:
         case int():
             return str(value)
         case float():
-            return (
-                str(int(value))
-                if value.is_integer() and abs(value) < _UNSEEN_CODES
-                else repr(value)
-            )
+            # 1e3 names the same as 1000; beyond 2^63 no exact integer is meant any more.
+            is_integer = value.is_integer() and abs(value) < _INTEGERS_END
+            return str(int(value)) if is_integer else repr(value)
         case None:
             return "null"
         case _:

@@ -189,8 +189,11 @@ def _scaler(check: _Checked, schema: FeatureSchema) -> Scaler:
         masked=masked,
         category_sizes=sizes,
     )
-    if not (scaler.spread > 0).all() or scaler.knots.shape != scaler.levels.shape:
-        msg = "the scaler's spread is not positive, or its knots and levels differ in shape"
+    if not (scaler.spread > 0).all():
+        msg = "the scaler's spread is not positive"
+        raise TensorsInvalid(msg)
+    if scaler.knots.shape != scaler.levels.shape or scaler.knots.size < len(heavy):
+        msg = "the scaler's knots and levels do not fit each other"
         raise TensorsInvalid(msg)
     return scaler
 

@@ -37,7 +37,7 @@ class ReloadingScorer:
         self._current = first
         self._next: ScoringModel | None = None
         self._refused: str | None = None
-        self._complained: str | None = None
+        self._complained: tuple[str, bool] | None = None
         self._check_s = check_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="model-watch", daemon=True)
@@ -71,7 +71,7 @@ class ReloadingScorer:
         try:
             pointer = self._store.current()
             if pointer is None or self._is_known(pointer):
-                self._complained = self._refused
+                self._complained = None
                 return
             version = pointer.version
             self._next = ScoringModel(self._store.load(version), version)
@@ -84,16 +84,20 @@ class ReloadingScorer:
             self.look()
 
     def _is_known(self, pointer: Pointer) -> bool:
+        """Whether there is nothing to load: in use, about to be, or refused."""
+        if pointer.version == self._current.note.version:
+            self._next = None  # rolled back before the loop picked it up
+            return True
         waiting = self._next
-        in_use = waiting.note.version if waiting is not None else self._current.note.version
-        return pointer.version in (in_use, self._refused)
+        is_waiting = waiting is not None and waiting.note.version == pointer.version
+        return is_waiting or pointer.version == self._refused
 
     def _refuse(self, version: str, error: Exception) -> None:
         """Say once what is wrong with a version, or that the store is out of reach."""
-        if version == self._complained:
-            return
-        self._complained = version
         is_bad = isinstance(error, ArtifactRejected)
+        if (version, is_bad) == self._complained:
+            return
+        self._complained = (version, is_bad)
         self._metrics.model_refused(version, "rejected" if is_bad else "unreachable")
         log.error("model %s is refused, %s stays: %s", version, self._version(), error)
         if is_bad:

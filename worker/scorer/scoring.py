@@ -62,3 +62,7 @@ class ScoringModel:
     ) -> list[Anomaly]:
         """The flagged rows, explained."""
         return anomalies(self._detector, columns, scores, read)
+
+    def undo(self) -> None:
+        """The batch that was scored last comes again; read twice, a new value is no less new."""
+        self._upgrades.undo()

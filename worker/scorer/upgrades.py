@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model.schema import MISSING_CODE
+from worker.model.schema import SETTLED_CODE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,11 +44,13 @@ class Upgrades:
         self._known = [len(feature.categories) for feature in schema.categories]
         self._recent: list[Codes] = [np.empty(0, dtype=np.int64) for _ in self._paths]
         self._settled: list[set[int]] = [set() for _ in self._paths]
+        self._before = self._state()
 
     def settle(self, columns: Columns) -> tuple[Columns, list[Upgrade]]:
         """The columns with accepted values made harmless, and what was accepted just now."""
         if not self._paths:
             return columns, []
+        self._before = self._state()
         codes, watched = columns.codes.copy(), columns.watched.copy()
         accepted: list[Upgrade] = []
         for j, path in enumerate(self._paths):
@@ -59,10 +61,19 @@ class Upgrades:
             accepted += [Upgrade(path, row) for row in rows]
         return replace(columns, codes=codes, watched=watched), accepted
 
+    def undo(self) -> None:
+        """What was settled last was never seen."""
+        self._recent, self._settled = self._before
+        self._before = self._state()
+
+    def _state(self) -> tuple[list[Codes], list[set[int]]]:
+        return [*self._recent], [{*settled} for settled in self._settled]
+
     def _accept(self, j: int, column: Codes, first_new: int) -> list[int]:
         """Clear settled values from a column in place; the rows at which a value settled."""
         recent = np.concatenate([self._recent[j], column])
         self._recent[j] = recent[-(WINDOW_RECORDS - 1) :].copy()
+        column[np.isin(column, list(self._settled[j]))] = SETTLED_CODE
         rows: list[int] = []
         codes, counts = np.unique(recent[recent >= first_new], return_counts=True)
         for code in codes[counts > _NEEDED].tolist():
@@ -71,8 +82,7 @@ class Upgrades:
                 if start is not None:
                     self._settled[j].add(code)
                     rows.append(start)
-                    column[start:][column[start:] == code] = MISSING_CODE
-        column[np.isin(column, list(self._settled[j]))] = MISSING_CODE
+                    column[start:][column[start:] == code] = SETTLED_CODE
         return rows
 
 

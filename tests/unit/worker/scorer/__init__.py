@@ -1,0 +1,1 @@
+"""The scorer: the model in use, and how it is replaced."""
