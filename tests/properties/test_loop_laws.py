@@ -267,5 +267,5 @@ def _places(value: bytes | None) -> set[str]:
     return {"scores"} if value == NORMAL else {"scores", "dead letters"}
 
 
-Loops.TestCase.settings = settings(max_examples=600, stateful_step_count=50, deadline=None)
+Loops.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestLoops = Loops.TestCase
