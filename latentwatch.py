@@ -77,7 +77,7 @@ def cli() -> None:
 
 
 def train(
-    source: Path | Sequence[object],
+    source: Path | str | Sequence[object],
     *,
     stream: str,
     store: Path | str = "models",
@@ -100,7 +100,7 @@ def train(
     given = {"stream": stream, "store": store, **named}
     settings = load_train_settings(given, config=None, environ=os.environ).settings
     bounds = Bounds(time=None if time is None else parse_path(time))
-    values = source if isinstance(source, Path) else _encoded(source)
+    values = Path(source) if isinstance(source, str | Path) else _encoded(source)
     return train_model(settings, values, bounds, None, Progress())
 
 

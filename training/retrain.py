@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import platform
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from training.discover import discover
 from training.evaluate import evaluate
 from training.fit import FitSettings, fit_detector
 from training.promotion import promote
-from worker.model.artifact import About, Artifact, RowCounts
+from worker.model.artifact import About, Artifact, ArtifactRejected, RowCounts
 from worker.model.schema import Columns
 from worker.ports import RecordCodec
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from training.dataset import Split, Stretch
     from training.discover import Discovery
-    from worker.model.artifact import ArtifactStore, DataSpan, Evaluation, Verdict
+    from worker.model.artifact import ArtifactStore, DataSpan, Evaluation, Pointer, Verdict
     from worker.model.schema import FeatureSchema, Where
     from worker.ports import RecordHistory
+
+log = logging.getLogger(__name__)
 
 EMPTY_SHARE_MIN = 0.001
 """Records without any feature are a shape of their own where at least this share is so."""
@@ -101,7 +104,7 @@ def retrain(
     evaluation = evaluate(detector, split.hold_out)
 
     pointer = store.current()
-    verdict = promote(evaluation, store.load(pointer.version) if pointer else None)
+    verdict = promote(evaluation, _usable(store, pointer))
     rows = _row_counts(stretch, split, counts)
     about = _about(plan, stretch, evaluation, verdict, rows)
     version = store.save(Artifact(detector, about))
@@ -224,6 +227,20 @@ def _resolved(plan: Plan, stretch: Stretch) -> FitSettings:
         raise DataUnusable(msg)
     rate = min(plan.alerts_per_day / per_day, 0.5)
     return replace(plan.fit, alert_rate=rate)
+
+
+def _usable(store: ArtifactStore, pointer: Pointer | None) -> Artifact | None:
+    """The model in use; None where there is none, or where what is stored is damaged.
+
+    A damaged model is no reason to keep a good one out.
+    """
+    if pointer is None:
+        return None
+    try:
+        return store.load(pointer.version)
+    except ArtifactRejected as error:
+        log.warning("the current model cannot be used, a new one takes its place: %s", error)
+        return None
 
 
 def _row_counts(stretch: Stretch, split: Split, counts: tuple[int, int]) -> RowCounts:

@@ -212,3 +212,15 @@ def test_a_score_beyond_what_the_calibration_shows_is_marked_extrapolated() -> N
     supported = detector().calibration.score.supported
     np.testing.assert_array_equal(scores.extrapolated, scores.score > supported)
     assert not scores.extrapolated.all()
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 500])
+def test_a_score_does_not_depend_on_the_rows_beside_it(rows_at_once: int) -> None:
+    """On the rows that were learned too, which may lie exactly on a centre."""
+    table = columns_of(readings(600, seed=0))
+    whole = score(table)
+    parts = [
+        score(table.take(slice(start, start + rows_at_once)))
+        for start in range(0, len(table), rows_at_once)
+    ]
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-5)

@@ -40,13 +40,17 @@ class Centres:
         return np.ascontiguousarray(-2 * self.centres.T)
 
     def nearest(self, x: Floats32) -> tuple[Floats, NDArray[np.intp]]:
-        """Distance, float64 (n,), and the index of the centre that gives it, for rows (n, d)."""
+        """Distance, float64 (n,), and the index of the centre that gives it, for rows (n, d).
+
+        The search is in expanded squares, which is fast and inexact where a row is close to a
+        centre; the distance itself comes from the difference, or it would vary with the batch.
+        """
         squared = x @ self._doubled
         squared += self._offsets
         index = squared.argmin(axis=1)
-        least = np.take_along_axis(squared, index[:, None], axis=1)[:, 0].astype(np.float64)
-        least += np.einsum("ij,ij->i", x, x)
-        return np.sqrt(np.maximum(least, 0)), index
+        difference = x - self.centres[index]
+        least = np.einsum("ij,ij->i", difference, difference).astype(np.float64)
+        return np.sqrt(least + self.penalty[index]), index
 
 
 @dataclass(frozen=True)

@@ -399,3 +399,13 @@ class TestGate:
         assert outcome.verdict == verdict
         assert store.versions() == [outcome.version]
         assert store.current() is None
+
+
+def test_a_damaged_current_model_keeps_no_good_one_out(store: DirectoryArtifactStore) -> None:
+    first = train(encoded(readings(300)), store).version
+    weights = store.path(first) / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    second = train(encoded(readings(300)), store)
+    pointer = store.current()
+    assert pointer is not None
+    assert (pointer.version, pointer.previous) == (second.version, first)
