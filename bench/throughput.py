@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def _schema(codec: JsonCodec, records: Sequence[bytes]) -> FeatureSchema:
-    schema = discover(codec.parse(record) for record in records).schema
+    schema = discover([codec.parse(record) for record in records]).schema
     if schema is None or len(schema.numbers) != FEATURES or len(schema.features) != FEATURES:
         raise AssertionError("the records were made to have exactly the measured features")
     return schema

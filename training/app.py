@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from training.fit import FitSettings
 from training.retrain import Outcome, Plan, Progress, retrain
+from training.retrain import inspect as inspect_stretch
 from worker.adapters.artifact_store import DirectoryArtifactStore
-from worker.adapters.files import JsonLinesHistory, ValuesHistory
+from worker.adapters.files import FilesHistory, ValuesHistory
 from worker.adapters.kafka import (
     KafkaConnection,
     KafkaRecordHistory,
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.dataset import Bounds
+    from training.discover import Discovery
     from training.settings import TrainSettings
-    from worker.model.schema import Where
+    from worker.model.schema import FeatureSchema, Where
     from worker.ports import RecordHistory
 
 LOOK_UP_S = 5.0
@@ -35,35 +37,70 @@ def train(
     source: Path | Sequence[bytes | None] | None,
     bounds: Bounds,
     where: Where | None,
+    schema: FeatureSchema | None,
     progress: Progress,
 ) -> Outcome:
-    """Train on a file of JSON lines, on values in memory, or, given neither, on the topic.
+    """Train on a file, on values in memory, or, given neither, on the topic.
+
+    `schema` says what to learn from, None to find it out.
 
     Raises DataUnusable, Unreachable, NotPermitted, ArtifactRejected, PointerMoved.
     """
     history = _history(settings, source)
-    limits, training = settings.limits, settings.training
-    plan = Plan(
+    store = DirectoryArtifactStore(settings.store, settings.stream)
+    plan = _plan(settings, source, bounds, where, schema)
+    try:
+        return retrain(history, _codec(settings), store, plan, progress)
+    finally:
+        history.close()
+
+
+def inspect(
+    settings: TrainSettings,
+    source: Path | Sequence[bytes | None] | None,
+    bounds: Bounds,
+    where: Where | None,
+    schema: FeatureSchema | None,
+    progress: Progress,
+) -> Discovery:
+    """What `train` would learn from; nothing is stored. Raises as train does."""
+    history = _history(settings, source)
+    plan = _plan(settings, source, bounds, where, schema)
+    try:
+        return inspect_stretch(history, _codec(settings), plan, progress)
+    finally:
+        history.close()
+
+
+def _plan(
+    settings: TrainSettings,
+    source: Path | Sequence[bytes | None] | None,
+    bounds: Bounds,
+    where: Where | None,
+    schema: FeatureSchema | None,
+) -> Plan:
+    training = settings.training
+    return Plan(
         stream=settings.stream,
         topic=settings.topic if source is None else None,
         bounds=bounds,
         where=where,
+        schema=schema,
         rows_max=training.rows_max,
         alerts_per_day=training.alerts_per_day,
         fit=FitSettings(
             alert_rate=training.alert_rate, seed=training.seed, threads=training.threads
         ),
     )
-    codec = JsonCodec(
+
+
+def _codec(settings: TrainSettings) -> JsonCodec:
+    limits = settings.limits
+    return JsonCodec(
         record_bytes_max=limits.record_bytes_max,
         depth_max=limits.depth_max,
         missing_share_max=limits.missing_share_max,
     )
-    store = DirectoryArtifactStore(settings.store, settings.stream)
-    try:
-        return retrain(history, codec, store, plan, progress)
-    finally:
-        history.close()
 
 
 def _history(
@@ -72,7 +109,7 @@ def _history(
     if source is None:
         return _topic_history(settings)
     if isinstance(source, Path):
-        return JsonLinesHistory(source)
+        return FilesHistory(source)
     return ValuesHistory(source, settings.stream)
 
 

@@ -14,20 +14,25 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from training.app import inspect as inspect_stretch
 from training.app import train as train_model
 from training.dataset import Bounds
-from training.retrain import Outcome, Progress
+from training.retrain import Progress
 from training.settings import load_train_settings
+from training.summary import (
+    discovery_lines,
+    discovery_table,
+    outcome_lines,
+    outcome_table,
+    schema_from,
+)
 from worker.model.path import PathInvalid, parse_path
-from worker.model.schema import Where
+from worker.model.schema import FeatureSchema, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.model.artifact import RowCounts
-
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LEFT_OUT_SHOWN = 8
 
 
 class Duration(click.ParamType[float]):
@@ -63,9 +68,7 @@ class Moment(click.ParamType[int]):
 
 
 @click.command()
-@click.argument(
-    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--topic", help="Topic to learn from, in place of a file.")
 @click.option("--stream", help="Name of the model in the store.  [default: the topic]")
 @click.option(
@@ -83,6 +86,15 @@ class Moment(click.ParamType[int]):
 @click.option("--alert-rate", type=float, help="Share of normal records that may be flagged.")
 @click.option("--alerts-per-day", type=float, help="The same as a number a day.")
 @click.option("--seed", type=int, help="Same data, seed and machine: same model.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only show what would be learned from: features and reasons."
+)
+@click.option(
+    "--schema",
+    "schema_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What --dry-run --json printed, edited, in place of finding it out.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 @click.option(
     "--config",
@@ -91,23 +103,40 @@ class Moment(click.ParamType[int]):
     show_envvar=True,
     help="TOML file with settings; else ./latentwatch.toml, if there is one.",
 )
-def train(file: Path | None, config: Path | None, *, as_json: bool, **given: object) -> None:
+def train(
+    file: Path | None,
+    config: Path | None,
+    schema_file: Path | None,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    **given: object,
+) -> None:
     """Learn what is normal in a topic or a file of JSON lines, and promote the model.
 
     \b
     Examples:
       latentwatch train --topic readings --last 7d
       latentwatch train readings.jsonl --stream readings --time timestamp
+      latentwatch train --topic readings --dry-run
     """
     _check_source(file, given)
     bounds = _bounds(given)
-    where = _where(given)
+    where, schema = _where(given), _schema(schema_file)
     loaded = load_train_settings(_overrides(given), config=config, environ=os.environ)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+    settings = loaded.settings
+    if dry_run:
+        with _progress() as progress:
+            found = inspect_stretch(settings, file, bounds, where, schema, progress)
+        table = discovery_table(found)
+        click.echo(msgspec.json.encode(table).decode() if as_json else discovery_lines(found))
+        return
     with _progress() as progress:
-        outcome = train_model(loaded.settings, file, bounds, where, progress)
-    click.echo(_as_json(outcome) if as_json else _summary(outcome, loaded.settings.stream))
+        outcome = train_model(settings, file, bounds, where, schema, progress)
+    shown = msgspec.json.encode(outcome_table(outcome)).decode() if as_json else None
+    click.echo(shown or outcome_lines(outcome, settings.stream))
 
 
 def _check_source(file: Path | None, given: dict[str, object]) -> None:
@@ -146,14 +175,23 @@ def _where(given: dict[str, object]) -> Where | None:
     text = given.pop("where_text")
     if not isinstance(text, str):
         return None
-    path, equals, value = text.rpartition("=")
-    if not equals or not path:
-        msg = "--where takes PATH=VALUE"
-        raise click.UsageError(msg)
+    why = ""
+    for equals in (at for at, character in enumerate(text) if character == "="):
+        try:
+            return Where(path=text[:equals], value=text[equals + 1 :])
+        except PathInvalid as error:  # perhaps a sign within the path: metrics[name="a"].kind=b
+            why = why or f": {error}"
+    msg = f"--where takes PATH=VALUE{why}"
+    raise click.UsageError(msg)
+
+
+def _schema(file: Path | None) -> FeatureSchema | None:
+    if file is None:
+        return None
     try:
-        return Where(path=path, value=value)
-    except PathInvalid as error:
-        raise click.UsageError(str(error)) from None
+        return schema_from(msgspec.json.decode(file.read_bytes()))
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise click.UsageError(f"--schema {file}: {error}") from None
 
 
 def _overrides(given: dict[str, object]) -> dict[str, object]:
@@ -187,64 +225,3 @@ def _progress() -> Iterator[Progress]:
         return show
 
     yield Progress(reading=bar("reading"), fitting=bar("fitting"))
-
-
-def _as_json(outcome: Outcome) -> str:
-    found = {
-        "version": outcome.version,
-        "promoted": outcome.verdict.promoted,
-        "reasons": outcome.verdict.reasons,
-        "rows": outcome.rows,
-        "evaluation": outcome.evaluation,
-        "alert_rate": outcome.alert_rate,
-        "supported_rate": outcome.supported_rate,
-        "schema": outcome.schema,
-        "left_out": outcome.left_out,
-    }
-    return msgspec.json.encode(found).decode()
-
-
-def _summary(outcome: Outcome, stream: str) -> str:
-    evaluation = outcome.evaluation
-    lines = [
-        f"model {outcome.version} of {stream}: "
-        + ("promoted" if outcome.verdict.promoted else "kept back"),
-        *(f"  {reason}" for reason in outcome.verdict.reasons),
-        _rows_line(outcome.rows),
-        _schema_line(outcome),
-        *(
-            f"    - {path}: {why}"
-            for path, why in sorted(outcome.left_out.items())[:_LEFT_OUT_SHOWN]
-        ),
-        f"  alert rate {outcome.alert_rate:g} of normal records" + _support(outcome),
-    ]
-    if outcome.per_day is not None:
-        flagged = evaluation.flagged / evaluation.rows * outcome.per_day
-        lines.append(f"  the hold-out would have raised about {flagged:.1f} alerts a day")
-    return "\n".join(lines)
-
-
-def _rows_line(rows: RowCounts) -> str:
-    return (
-        f"  learned from {rows.fit} of {rows.read} records"
-        f" ({rows.rejected} unreadable, {rows.skipped} skipped),"
-        f" calibrated on {rows.calibrate}, judged on {rows.hold_out}"
-    )
-
-
-def _schema_line(outcome: Outcome) -> str:
-    schema = outcome.schema
-    return (
-        f"  {len(schema.features)} features ({len(schema.numbers)} numbers,"
-        f" {len(schema.categories)} categories), {len(schema.watched)} constants watched,"
-        f" {len(outcome.left_out)} paths left out"
-    )
-
-
-def _support(outcome: Outcome) -> str:
-    if outcome.alert_rate >= outcome.supported_rate:
-        return ""
-    return (
-        f"; the {outcome.rows.calibrate} calibration records support {outcome.supported_rate:.1g},"
-        " beyond that it is extrapolated"
-    )

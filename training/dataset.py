@@ -6,15 +6,13 @@ Whatever the stretch's length, no more than a set number of records is kept in m
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from worker.model.artifact import DataSpan, PartitionSpan
-from worker.model.schema import Columns, parse_number
+from worker.model.times import time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.model.path import Path as ValuePath
+    from worker.model.schema import Columns
     from worker.ports import RecordHistory
     from worker.records import Partition, RawRecord
 
@@ -62,11 +61,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Rows to learn from, rows to calibrate on, rows to judge by."""
+    """Rows to learn from, rows to calibrate on, rows to judge by.
+
+    `hold_out_rows[i]` is the row of the whole table that row i of the hold-out was.
+    """
 
     fit: Columns
     calibrate: Columns
     hold_out: Columns
+    hold_out_rows: NDArray[np.intp]
 
     def with_numbers(self, kept: NDArray[np.bool_]) -> Split:
         """The same rows with the number columns that are kept."""
@@ -74,7 +77,12 @@ class Split:
         def narrowed(columns: Columns) -> Columns:
             return replace(columns, numbers=columns.numbers[:, kept])
 
-        return Split(narrowed(self.fit), narrowed(self.calibrate), narrowed(self.hold_out))
+        return replace(
+            self,
+            fit=narrowed(self.fit),
+            calibrate=narrowed(self.calibrate),
+            hold_out=narrowed(self.hold_out),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,46 +154,8 @@ def split_by_blocks(columns: Columns, read: int) -> Split:
         fit=columns.take(part == "fit"),
         calibrate=columns.take(part == "calibrate"),
         hold_out=columns.take(part == "hold_out"),
+        hold_out_rows=np.flatnonzero(part == "hold_out"),
     )
-
-
-def time_ms(value: object) -> float:
-    """An event time as milliseconds since the epoch, NaN where the value is none.
-
-    A number counts as seconds, milliseconds, microseconds or nanoseconds by its size; a string as
-    such a number or as ISO 8601, UTC where it names no zone.
-    """
-    if isinstance(value, str):
-        return _text_ms(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    size = abs(value)
-    for limit, factor in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3)):
-        if size < limit:
-            return value * factor
-    # Compared, not converted: converting an integer of 400 digits raises.
-    return value * 1e-6 if size <= sys.float_info.max else math.nan
-
-
-def _text_ms(text: str) -> float:
-    """Digits are a number, but for a date such as 20260131.
-
-    Of longer ones some would pass for a date and a time of long ago.
-    """
-    number = parse_number(text, "text")
-    if number is None or len(text) == len("YYYYMMDD"):
-        try:
-            return _iso_ms(text)
-        except ValueError:
-            pass
-    return math.nan if number is None else time_ms(number)
-
-
-def _iso_ms(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() * 1000
 
 
 def _event_times(

@@ -13,7 +13,7 @@ from training.networks import NetworkSettings, train_autoencoder
 from training.scales import fit_scaler
 from training.tails import fit_curve, fit_exponential_curve
 from worker.model.calibration import Calibration
-from worker.model.detector import Detector, Parts
+from worker.model.detector import Detector, Parts, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,10 +51,9 @@ def fit_detector(
     torch.set_num_threads(settings.threads)
     rng = np.random.default_rng(settings.seed)
     scaler = fit_scaler(fit, schema)
-    t_view, z_view = scaler.views(fit)
+    t_view, _ = scaler.views(fit)
     network = train_autoencoder(t_view, settings.network, settings.seed, on_step).export()
-    codes = network.encode(t_view)
-    rebuilt = network.decode(codes)
+    t_view, z_view, codes, rebuilt = views_of(scaler, network, fit)
     count = max(1, min(settings.centres, len(fit) // 4))
     curve = fit_curve(np.zeros(1))
     unfitted = Detector(
@@ -78,7 +77,7 @@ def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detecto
     return replace(
         with_tails,
         calibration=Calibration(
-            score=fit_curve(with_tails.fuse(measured, calibrate)),
+            score=fit_curve(with_tails.fuse(measured)),
             latent=fit_curve(measured.latent),
             error=fit_curve(measured.error),
             alert_rate=detector.calibration.alert_rate,

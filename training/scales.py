@@ -27,6 +27,10 @@ MASK_SHARE_MIN: Final = 0.001
 """Being missing is part of the input where it happens in at least this share of the rows, and in
 at most all but this share."""
 
+MASK_SPREAD: Final = 3.0
+"""Of a mask column, whose own deviation would put the few rows without a value far from all others:
+that a value is missing is told to the network, and is hardly odd by itself."""
+
 _ppf = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
 
 
@@ -46,6 +50,7 @@ def fit_scaler(columns: Columns, schema: FeatureSchema) -> Scaler:
     missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])[:, masks]
     raw = np.hstack([unfitted.raw(columns), missing.astype(np.float64)])
     centre, spread = _moments(raw)
+    spread[raw.shape[1] - len(masks) :] = MASK_SPREAD
     heavy = _heavy(raw[:, : len(schema.numbers)], centre, spread)
     knots, levels = _quantile_maps(raw, heavy)
     return Scaler(centre, spread, heavy, knots, levels, masks, sizes)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.records import json_texts
-from training.dataset import time_ms
 from worker.codec import RecordRejected, parse_record
 from worker.model.path import Index, Key, Named, Path, PathInvalid, parse_path
+from worker.model.times import time_ms
 
 names = st.text(max_size=8) | st.text('0123456789.[]="\\ \n', max_size=8)
 segments = st.one_of(

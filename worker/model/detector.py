@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -76,6 +76,34 @@ class Scores:
         return KINDS[self.kinds[row]] if self.flagged[row] else None
 
 
+class Views(NamedTuple):
+    """What scaler and network make of n rows: both views (n, d), codes (n, k), rebuilt (n, d)."""
+
+    t_view: Floats32
+    z_view: Floats32
+    codes: Floats32
+    rebuilt: Floats32
+
+
+def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
+    """Rows as the parts are measured on them.
+
+    A missing number stands where the network expects it beside the others: what is not there
+    deviates from nothing. (At the centre it would look like a broken relation.)
+    """
+    t_view, z_view = scaler.views(columns)
+    codes = network.encode(t_view)
+    rebuilt = network.decode(codes)
+    missing = np.isnan(columns.numbers)
+    rows = np.flatnonzero(missing.any(axis=1))
+    if len(rows):
+        row, column = np.nonzero(missing)
+        t_view[row, column] = z_view[row, column] = rebuilt[row, column]
+        codes[rows] = network.encode(t_view[rows])
+        rebuilt[rows] = network.decode(codes[rows])
+    return Views(t_view, z_view, codes, rebuilt)
+
+
 @dataclass(frozen=True)
 class Detector:
     """A trained model; `part_tails` are the curves of PARTS on the training rows."""
@@ -94,8 +122,8 @@ class Detector:
         parts = self.measure(columns)
         novel = self.novelties(columns).sum(axis=1)
         calibration = self.calibration
-        score = calibration.score(self.fuse(parts, columns))
-        score = score + novel * (calibration.threshold + 1)
+        score = calibration.score(self.fuse(parts))
+        score = score + self._watched_rarity(columns) + novel * (calibration.threshold + 1)
         flagged = score >= calibration.threshold
         return Scores(
             score=score,
@@ -116,15 +144,11 @@ class Detector:
             return Parts(*(np.empty(0) for _ in PARTS))
         return Parts(*(np.concatenate(part) for part in zip(*chunks, strict=True)))
 
-    def fuse(self, parts: Parts, columns: Columns) -> Floats:
-        """The mean rarity of the parts; the rarity of watched values counts as a part more."""
+    def fuse(self, parts: Parts) -> Floats:
+        """The mean rarity of the parts."""
         measured = (parts.input, parts.joint, parts.latent, parts.error)
         rarities = [tail(part) for tail, part in zip(self.part_tails, measured, strict=True)]
         fused: Floats = np.mean(rarities, axis=0)
-        for j, watched in enumerate(self.schema.watched):
-            if watched.other_share > 0:
-                rarity = -math.log10(watched.other_share)
-                fused = fused + (columns.watched[:, j] > 0) * (rarity / len(PARTS))
         return fused
 
     def novelties(self, columns: Columns) -> NDArray[np.bool_]:
@@ -133,14 +157,24 @@ class Detector:
         constant = np.array([w.other_share == 0 for w in self.schema.watched], dtype=bool)
         return np.hstack([columns.codes >= sizes, (columns.watched > 0) & constant])
 
+    def _watched_rarity(self, columns: Columns) -> Floats:
+        """How rare the values of watched paths are by themselves, on the scale of the score.
+
+        Added to it, as rarities of what has nothing to do with each other are: in the mean of the
+        parts a value that stood in one training record of ten thousand would hardly count.
+        """
+        rarity = np.zeros(len(columns))
+        for j, watched in enumerate(self.schema.watched):
+            if watched.other_share > 0:
+                rarity += (columns.watched[:, j] > 0) * -math.log10(watched.other_share)
+        return rarity
+
     def joint_space(self, t_view: Floats32, rebuilt: Floats32) -> Floats32:
         """[reconstruction, 2 * residual], float32 (n, 2 d): what the joint centres live in."""
         return np.hstack([rebuilt, 2 * (t_view - rebuilt)])
 
     def _measure(self, columns: Columns) -> tuple[Floats, Floats, Floats, Floats]:
-        t_view, z_view = self.scaler.views(columns)
-        codes = self.network.encode(t_view)
-        rebuilt = self.network.decode(codes)
+        t_view, z_view, codes, rebuilt = views_of(self.scaler, self.network, columns)
         residual = t_view - rebuilt
         squares = np.einsum("ij,ij->i", residual, residual).astype(np.float64)
         return (

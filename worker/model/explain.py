@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model.detector import KINDS
+from worker.model.detector import KINDS, views_of
 from worker.records import Anomaly, FeatureShare
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def explain(
     """
     if novelties is None:
         novelties = detector.novelties(columns)
-    t_view, _ = detector.scaler.views(columns)
-    rebuilt = detector.network.decode(detector.network.encode(t_view))
+    t_view, _, _, rebuilt = views_of(detector.scaler, detector.network, columns)
     joint = detector.joint_space(t_view, rebuilt)
     _, nearest = detector.joints.nearest(joint)
     squares = (joint - detector.joints.centres[nearest]).astype(np.float64) ** 2
@@ -94,7 +93,28 @@ def anomalies(
 
     The values are in the order of the schema's names, None where absent.
     """
-    rows = np.flatnonzero(scores.flagged)
+    return _explained(detector, columns, scores, read, np.flatnonzero(scores.flagged))
+
+
+def oddest(
+    detector: Detector,
+    columns: Columns,
+    scores: Scores,
+    read: Callable[[int], Sequence[object]],
+    most: int,
+) -> list[Anomaly]:
+    """The rows with the highest scores, flagged or not, the highest first, explained."""
+    rows = np.argsort(-scores.score, kind="stable")[:most]
+    return _explained(detector, columns, scores, read, rows)
+
+
+def _explained(
+    detector: Detector,
+    columns: Columns,
+    scores: Scores,
+    read: Callable[[int], Sequence[object]],
+    rows: NDArray[np.intp],
+) -> list[Anomaly]:
     if not len(rows):
         return []
     flagged = columns.take(rows)

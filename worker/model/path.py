@@ -147,11 +147,16 @@ def _shown(segment: Segment, *, first: bool) -> str:
         case Index(at):
             return f"[{at}]"
         case Named(key, value):
-            return f"[{_shown_name(key)}={json.dumps(value, ensure_ascii=False)}]"
+            return f"[{_shown_name(key)}={_quoted(value)}]"
 
 
 def _shown_name(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+    return name if _BARE.fullmatch(name) and name.isprintable() else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """As a JSON string; line breaks and their like are escaped, so that a path is one line."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _step(value: object, segment: Segment) -> object:

@@ -7,23 +7,24 @@ Knows nothing of bytes or of the network.
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
+import numpy as np
 
 from worker.model.path import MISSING, Path, parse_path
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 Kind = Literal["number", "boolean", "category"]
 Parse = Literal["json", "text", "comma"]
 """json: as JSON types it; text: a number in a string ("0.005"); comma: the same with a decimal
-comma ("0,005")."""
+comma ("0,005", "1.234,5")."""
 
 Scalar = str | int | float | bool | None
 
@@ -31,6 +32,8 @@ MISSING_CODE: Final = -1
 """Code of a category or a watched value that is absent."""
 SETTLED_CODE: Final = -2
 """Code of a value that training never saw and that came to stay: neither absent nor a signal."""
+OPTIONAL_SHARE: Final = 0.1
+"""A feature missing from a larger share of the training records may be missing from any record."""
 _UNSEEN_CODES: Final = 1 << 30
 _INTEGERS_END: Final = 1 << 63
 
@@ -218,6 +221,12 @@ class FeatureSchema(
         return tuple(f for f in self.features if f.is_category)
 
     @cached_property
+    def expected(self) -> NDArray[np.int64]:
+        """Places, numbers first, then categories, of the features that nearly all records have."""
+        features = (*self.numbers, *self.categories)
+        return np.flatnonzero([feature.missing_share <= OPTIONAL_SHARE for feature in features])
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Paths in the order in which results are reported: numbers, categories, watched."""
         features = (*self.numbers, *self.categories)
@@ -273,6 +282,8 @@ def parse_number(text: str, parse: Parse) -> float | None:
     """The finite number that a string writes, or None. Python's '1_0' and 'nan' are none."""
     plain = text.strip()
     if parse == "comma":
+        if _GROUPED.fullmatch(plain):
+            plain = _GROUPS.sub("", plain)
         plain = plain.replace(",", ".") if plain.count(",") <= 1 and "." not in plain else ""
     if not plain or not set(plain) <= _NUMBER_CHARACTERS:
         return None
@@ -293,6 +304,12 @@ def json_type(value: object) -> str:
 
 
 _NUMBER_CHARACTERS: Final = frozenset("0123456789+-.eE")
+_GROUPED: Final = re.compile(
+    r"[+-]?[0-9]{1,3}(?:(?:\.[0-9]{3})+,[0-9]+|(?:\.[0-9]{3}){2,}"
+    "|(?:[ '\u00a0\u202f\u2019][0-9]{3})+(?:,[0-9]+)?)"
+)
+"""Thousands set apart, as where the comma is the decimal sign; '1.234' alone may be either."""
+_GROUPS: Final = re.compile("[. '\u00a0\u202f\u2019]")
 
 
 def _finite(value: float, path: str) -> float:

@@ -50,7 +50,9 @@ def test_a_topic_is_learned_from_and_named_with_its_offsets(
     broker: MemoryBroker, tmp_path: Path
 ) -> None:
     bounds = Bounds(end_ms=START_MS + 300_000)
-    outcome = training.app.train(settings("readings", tmp_path), None, bounds, None, Progress())
+    outcome = training.app.train(
+        settings("readings", tmp_path), None, bounds, None, None, Progress()
+    )
     span = DirectoryArtifactStore(tmp_path, "readings").load(outcome.version).about.span
     ends = [
         sum(record.timestamp < START_MS + 300_000 for record in journal.between(0, journal.end))
@@ -73,4 +75,4 @@ def test_a_topic_is_learned_from_and_named_with_its_offsets(
 def test_a_topic_that_is_not_there_is_named(tmp_path: Path) -> None:
     found = settings("readimgs", tmp_path)
     with pytest.raises(Unreachable, match=r"^no topic readimgs at localhost:9092$"):
-        training.app.train(found, None, Bounds(), None, Progress())
+        training.app.train(found, None, Bounds(), None, None, Progress())

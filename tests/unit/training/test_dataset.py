@@ -17,11 +17,11 @@ from training.dataset import (
     Stretch,
     read_stretch,
     split_by_blocks,
-    time_ms,
 )
 from worker.adapters.memory import MemoryBroker, MemoryRecordHistory
 from worker.model.path import parse_path
 from worker.model.schema import Columns
+from worker.model.times import time_ms
 from worker.records import Output, Partition
 
 if TYPE_CHECKING:

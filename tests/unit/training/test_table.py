@@ -1,0 +1,92 @@
+"""A stretch as a table: the schema that it gains and the rows that can be learned from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+
+from tests.telemetry import START_MS, encoded, readings
+from training.dataset import Bounds, DataUnusable, Stretch, read_stretch, split_by_blocks
+from training.table import Look, Table, discovered, learnable, table_of
+from worker.adapters.memory import MemoryBroker, MemoryRecordHistory
+from worker.codec import JsonCodec
+from worker.model.schema import Feature, FeatureSchema, Where
+from worker.records import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CODEC = JsonCodec(record_bytes_max=10_000, depth_max=40, missing_share_max=0.5)
+
+
+def stretch_of(values: Sequence[bytes | None]) -> Stretch:
+    broker = MemoryBroker({"t": 1})
+    broker.send([Output("t", None, v, (), START_MS + i) for i, v in enumerate(values)])
+    return read_stretch(MemoryRecordHistory(broker, "t"), Bounds(), 100_000, CODEC.parse)
+
+
+def table(values: Sequence[bytes | None], look: Look | None = None) -> Table:
+    stretch = stretch_of(values)
+    schema, _ = discovered(stretch, CODEC, look or Look())
+    return table_of(stretch, CODEC, schema)
+
+
+def number(path: str) -> Feature:
+    return Feature(path=path, kind="number")
+
+
+class TestTable:
+    def test_rows_know_their_places_in_the_stretch(self) -> None:
+        made = table([b"{", None, *encoded(readings(200)), b"[]", *encoded(readings(5, seed=1))])
+        assert made.records.tolist() == [*range(2, 202), *range(203, 208)]
+        assert (made.rejected, made.skipped) == (2, 1)
+
+    def test_a_category_that_stands_in_a_single_record_is_known(self) -> None:
+        rare = {**readings(1)[0], "mode": "rare"}
+        (mode,) = table(encoded([*readings(12_000), rare])).schema.categories
+        assert mode.categories == ("eco", "fast", "rare", "slow")
+
+    def test_missing_shares_are_of_the_rows_that_were_taken(self) -> None:
+        made = [
+            {"a": i * 7 % 13, "b": i * 5 % 11} | ({"c": i * 3 % 17} if i % 4 else {})
+            for i in range(400)
+        ]
+        shares = {f.path: f.missing_share for f in table(encoded(made)).schema.features}
+        assert shares == {"a": 0.0, "b": 0.0, "c": 0.25}
+
+    def test_bounds_are_those_of_all_rows(self) -> None:
+        made = table(encoded([{"x": float(i * 7 % 101)} for i in range(15_000)]))
+        (x,) = made.schema.numbers
+        assert (x.lower, x.upper) == (0.0, 100.0)
+
+
+class TestDiscovered:
+    def test_a_given_schema_is_narrowed_by_where(self) -> None:
+        where = Where(path="site", value="north")
+        given = FeatureSchema(features=(number("load"),))
+        schema, found = discovered(
+            stretch_of(encoded(readings(300))), CODEC, Look(where=where, schema=given)
+        )
+        assert schema == msgspec.structs.replace(given, where=where)
+        assert found.schema == schema
+
+    def test_a_stretch_without_features_is_unusable(self) -> None:
+        with pytest.raises(DataUnusable, match="no usable features in 200 records of 200"):
+            discovered(stretch_of([b'{"a": 1}'] * 200), CODEC, Look())
+
+    def test_unless_a_schema_is_given(self) -> None:
+        given = FeatureSchema(features=(number("a"),))
+        stretch = stretch_of([b'{"a": 1}'] * 200)
+        assert discovered(stretch, CODEC, Look(schema=given))[0] == given
+
+
+def test_numbers_without_a_value_where_the_network_learns_are_left_out() -> None:
+    made = table(encoded([{"a": i * 7 % 13, "b": i * 5 % 11} for i in range(400)]))
+    made.columns.numbers[:, 0] = np.nan
+    schema, split, blank = learnable(made.schema, split_by_blocks(made.columns, 400))
+    assert [f.path for f in schema.features] == ["b"]
+    assert blank == {"a": "no value in the records to learn from"}
+    assert split.fit.numbers.shape[1] == split.hold_out.numbers.shape[1] == 1
