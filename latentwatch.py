@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,10 +23,19 @@ if TYPE_CHECKING:
 
 WORDS: Final = {
     "run": ("worker", "Watch a topic: score every record, publish what is odd."),
-    "score": ("worker", "Score a file of JSON lines with the current model."),
+    "check": ("worker", "Say whether all is there that a worker needs, and what mends it."),
+    "config": ("worker", "Show every setting, its value and where that came from."),
+    "topics": ("worker", "Make and show the topics for what is put out."),
+    "score": ("worker", "Score a file with the current model."),
+    "replay": ("worker", "Publish the records of a file to a topic."),
     "train": ("training", "Learn what is normal in a topic or a file."),
+    "demo": ("workbench", "See it work: a fleet of machines, its faults found live."),
 }
 """Each word, the program that it belongs to, and what it does."""
+
+PROGRAM: Final = "latentwatch"
+COMPLETE_VARIABLE: Final = "_LATENTWATCH_COMPLETE"
+"""Set by the shell when it asks for completions; by this name click looks for it."""
 
 EXIT_USAGE: Final = 64
 EXIT_INTERNAL: Final = 70
@@ -38,14 +48,14 @@ log = logging.getLogger("latentwatch")
 class _Words(click.Group):
     """A group whose commands are imported when they are asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """All words."""
-        return list(WORDS)
+        return [*WORDS, *super().list_commands(ctx)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a word, from its program's commands module."""
         if cmd_name not in WORDS:
-            return None
+            return super().get_command(ctx, cmd_name)
         commands = importlib.import_module(f"{WORDS[cmd_name][0]}.commands")
         command: click.Command = getattr(commands, cmd_name)
         return command
@@ -61,7 +71,21 @@ class _Words(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of words, without importing any program."""
         with formatter.section("Commands"):
-            formatter.write_dl([(word, does) for word, (_, does) in WORDS.items()])
+            formatter.write_dl(self._told())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The words that begin so, without importing any program; the options of the group."""
+        words = [
+            CompletionItem(word, help=does)
+            for word, does in self._told()
+            if word.startswith(incomplete)
+        ]
+        return words + click.Command.shell_complete(self, ctx, incomplete)
+
+    def _told(self) -> list[tuple[str, str]]:
+        """Each word and what it does."""
+        own = [(word, command.get_short_help_str(80)) for word, command in self.commands.items()]
+        return [(word, does) for word, (_, does) in WORDS.items()] + own
 
 
 @click.group(cls=_Words, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,8 +96,26 @@ def cli() -> None:
     \b
     Examples:
       latentwatch train --topic readings --last 7d
+      latentwatch topics create --topic readings
+      latentwatch check --topic readings
       latentwatch run --topic readings
     """
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what lets a shell complete words and options.
+
+    \b
+    Examples:
+      source <(latentwatch completion bash)
+      latentwatch completion zsh > ~/.zfunc/_latentwatch
+      latentwatch completion fish > ~/.config/fish/completions/latentwatch.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101 - the shells are those that click knows
+    click.echo(kind(cli, {}, PROGRAM, COMPLETE_VARIABLE).source())
 
 
 def train(
@@ -84,7 +126,7 @@ def train(
     time: str | None = None,
     **training: object,
 ) -> Outcome:
-    """Learn from a file of JSON lines, or from records (mappings, or bytes that hold one each).
+    """Learn from a file or a folder (a Path), or from records (mappings, or bytes that hold one).
 
     `time` is the path of the event time; `training` takes the settings of that section, as
     alert_rate=1e-3. The new model is stored and promoted. Raises DataUnusable, Unreachable,
@@ -101,7 +143,7 @@ def train(
     settings = load_train_settings(given, config=None, environ=os.environ).settings
     bounds = Bounds(time=None if time is None else parse_path(time))
     values = Path(source) if isinstance(source, str | Path) else _encoded(source)
-    return train_model(settings, values, bounds, None, Progress())
+    return train_model(settings, values, bounds, None, None, Progress())
 
 
 def score(
@@ -138,7 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _code(arguments: list[str]) -> int:
     try:
-        cli(arguments, prog_name="latentwatch", standalone_mode=False)
+        code = cli(arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.UsageError as error:
         error.show()
         return EXIT_USAGE
@@ -148,7 +190,7 @@ def _code(arguments: list[str]) -> int:
         return _without_extra(error)
     except Exception as error:  # noqa: BLE001 - the outermost guard: says what and how to exit
         return _failed(error)
-    return 0
+    return code if isinstance(code, int) else 0  # of a word that ends with a code of its own
 
 
 def _failed(error: Exception) -> int:
@@ -163,6 +205,8 @@ def _failed(error: Exception) -> int:
 def _without_extra(error: ModuleNotFoundError) -> int:
     if error.name != "torch":
         raise error
+    if COMPLETE_VARIABLE in os.environ:  # there is nothing to complete, and nobody to tell
+        return EXIT_CONFIGURATION
     click.echo(
         "latentwatch: training is not installed here: pip install 'latentwatch[training]'", err=True
     )

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,7 +178,7 @@ class TestTraining:
         ended = shell("train", file, "--stream", "machine", "--store", models, "--time", "at")
         assert ended.code == 0
         assert ended.err == ""
-        first, why, learned, schema, *left_out, rate, alerts = ended.out.splitlines()
+        first, why, learned, schema, *left_out, rate, backtest = ended.out.splitlines()[:-10]
         assert re.fullmatch(r"model \d{8}T\d{6}Z-[0-9a-f]{8} of machine: promoted", first)
         assert "hold-out records flagged; the current model flagged" in why
         assert learned == (
@@ -187,12 +188,20 @@ class TestTraining:
         assert schema == (
             "  5 features (4 numbers, 1 categories), 1 constants watched, 2 paths left out"
         )
-        assert left_out == ["    - at: the event time", "    - id: a text with more than 50 values"]
+        assert left_out == [
+            "    - at: the event time",
+            "    - id: a text with too many different values",
+        ]
         assert rate == (
             "  alert rate 0.0001 of normal records; the 80 calibration records support 0.01,"
             " beyond that it is extrapolated"
         )
-        assert re.fullmatch(r"  the hold-out would have raised about \d+\.\d alerts a day", alerts)
+        assert re.fullmatch(
+            r"  backtest: \d+ of 80 hold-out records flagged, about \d+\.\d a day; the oddest:",
+            backtest,
+        )
+        oddest = ended.out.splitlines()[-10:]
+        assert all(re.match(r"     ?\d+\.\d\d  2\d{3}-.* \(expected .*; \d+%\)", o) for o in oddest)
 
     def test_the_summary_comes_as_json_too(self, shell: Shell) -> None:
         file = write_lines(Path("r.jsonl"), encoded(readings(300)))
@@ -204,9 +213,9 @@ class TestTraining:
             "promoted",
             "reasons",
             "rows",
-            "evaluation",
             "alert_rate",
             "supported_rate",
+            "backtest",
             "schema",
             "left_out",
         ]
@@ -327,7 +336,7 @@ class TestBadData:
             (encoded([{"a": 1}] * 200), "no usable features in 200 records of 200; found:\n  a: a"),
             (
                 encoded([{"at": i, "id": f"r{i}"} for i in range(200)]),
-                "record to record: a time or a counter\n  id: a text with more than 50 values\n",
+                "record to record: a time or a counter\n  id: a text with too many different",
             ),
             ([b"\xff\xfe", b"[]", b"}"] * 100, "no JSON objects with values in them"),
         ],
@@ -525,7 +534,7 @@ class TestDefects:
         def broken(*_: object, **__: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("worker.commands.score_stream", broken)
+        monkeypatch.setattr(import_module("worker.commands.score"), "score_stream", broken)
         assert shell("score", "-", "--stream", "s").code == 70
         (record,) = caplog.records
         assert record.getMessage() == "a defect ended the program"
@@ -538,7 +547,7 @@ class TestDefects:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("worker.commands.score_stream", interrupted)
+        monkeypatch.setattr(import_module("worker.commands.score"), "score_stream", interrupted)
         assert shell("score", "-", "--stream", "s").code == 130
 
     def test_a_pointer_that_moved_is_worth_another_try(
@@ -566,7 +575,7 @@ class TestPython:
             readings(300), stream="machine", store=store, time="at", alert_rate=0.01
         )
         assert outcome.alert_rate == 0.01
-        assert outcome.left_out["at"] == "the event time"
+        assert [item.path for item in outcome.left_out] == ["at", "id"]
         values = [None, *readings(20, seed=3), absurd(), b"{"]
         lines = list(latentwatch.score(values, stream="machine", store=store))
         assert [line["index"] for line in lines] == list(range(23))

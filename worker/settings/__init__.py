@@ -21,11 +21,14 @@ from pydantic import (
 )
 
 from worker.settings.sources import (
+    COMMAND_LINE,
+    DEFAULT,
     Loaded,
     SettingsError,
     flattened,
     leaves,
     load,
+    presentable,
     variable,
 )
 
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "COMMAND_LINE",
+    "DEFAULT",
     "Http",
     "Kafka",
     "Limits",
@@ -46,6 +51,7 @@ __all__ = [
     "load",
     "load_score_settings",
     "load_settings",
+    "presentable",
     "variable",
 ]
 
@@ -197,8 +203,8 @@ class Limits(BaseModel):
     )
     missing_share_max: Share = Field(
         0.5,
-        description="A record that lacks a larger share of the features goes to the dead-letter"
-        " topic; up to it they are imputed.",
+        description="A record that lacks a larger share of the features that nearly all have goes"
+        " to the dead-letter topic; up to it they are imputed.",
     )
     dead_letter_share_max: Share = Field(
         0.2,

@@ -10,9 +10,9 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from worker.ports import LatentwatchError
 
@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 PREFIX = "LATENTWATCH_"
 CONFIG_VARIABLE = "LATENTWATCH_CONFIG"
 CONFIG_FILE = "latentwatch.toml"
+COMMAND_LINE = "command line"
+DEFAULT = "default"
+HIDDEN = "**********"
+"""What is shown in place of a secret."""
 KNOWN_VARIABLES = frozenset(
-    {CONFIG_VARIABLE, "LATENTWATCH_REQUIRE_KAFKA", "LATENTWATCH_BROKER_JARS"}
+    {
+        CONFIG_VARIABLE,
+        "LATENTWATCH_BROKER_JARS",
+        "LATENTWATCH_REQUIRE_DOCKER",
+        "LATENTWATCH_REQUIRE_KAFKA",
+    }
 )
 """Variables of the product that are no settings: where the file is, and what tests and demo use."""
 
@@ -106,6 +115,11 @@ def flattened(settings: BaseModel, prefix: str = "") -> dict[str, object]:
     return found
 
 
+def presentable(settings: BaseModel) -> dict[str, object]:
+    """The values in force by dotted name as JSON has them, secrets hidden."""
+    return {name: _presentable(value) for name, value in flattened(settings).items()}
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper().replace(".", "__")
@@ -163,7 +177,7 @@ class _Gathered:
         """What the command line gave."""
         for name, value in overrides.items():
             if value is not None:
-                self._take(name, value, "command line")
+                self._take(name, value, COMMAND_LINE)
 
     def nested(self) -> dict[str, object]:
         """The values as the model takes them, with every section there, if only empty."""
@@ -182,7 +196,7 @@ class _Gathered:
     def origins(self) -> dict[str, str]:
         """Where each setting's value came from."""
         return {
-            name: self.values[name][1] if name in self.values else "default" for name in self.leaves
+            name: self.values[name][1] if name in self.values else DEFAULT for name in self.leaves
         }
 
     def problem(self, detail: ErrorDetails) -> str:
@@ -196,8 +210,9 @@ class _Gathered:
         message = detail["msg"].removeprefix("Value error, ")
         if name not in self.leaves:
             return f"{name}: {message}"
-        origin = self.values[name][1] if name in self.values else "default"
-        return f"{name}: {message}; got {_shown(detail['input'])} ({origin})"
+        origin = self.values[name][1] if name in self.values else DEFAULT
+        shown = HIDDEN if _is_secret(self.leaves[name]) else _shown(detail["input"])
+        return f"{name}: {message}; got {shown} ({origin})"
 
     def _take(self, name: str, value: object, origin: str) -> None:
         if name in self.leaves:
@@ -227,6 +242,18 @@ def _with_parents(name: str) -> Iterator[str]:
     while name:
         yield name
         name = name.rpartition(".")[0]
+
+
+def _presentable(value: object) -> object:
+    if isinstance(value, SecretStr | SecretBytes):
+        return HIDDEN if value.get_secret_value() else ""
+    return str(value) if isinstance(value, Path) else value
+
+
+def _is_secret(info: FieldInfo) -> bool:
+    """Whether a setting is, or may be, a secret."""
+    kinds = (info.annotation, *get_args(info.annotation))
+    return any(kind in (SecretStr, SecretBytes) for kind in kinds)
 
 
 def _shown(value: object) -> str:

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from worker.adapters.clock import Stop
     from worker.ports import LogEvents
     from worker.records import StartRule
+
+RUN = import_module("worker.app.run")  # the package gives the function of that name
+PARTS = import_module("worker.app.parts")
 
 TOPIC = "machines"
 TOPICS = (TOPIC, f"{TOPIC}.anomalies", f"{TOPIC}.dlq", f"{TOPIC}.scores")
@@ -75,10 +79,10 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
     def delivery(_publisher: object, log: MemoryRecordLog, _timings: object) -> MemoryDelivery:
         return MemoryDelivery(broker, log)
 
-    monkeypatch.setattr(worker.app, "topic_state", topic_state)
-    monkeypatch.setattr(worker.app, "KafkaRecordLog", record_log)
-    monkeypatch.setattr(worker.app, "KafkaPublisher", lambda *_: None)
-    monkeypatch.setattr(worker.app, "KafkaAtLeastOnce", delivery)
+    monkeypatch.setattr(PARTS, "topic_state", topic_state)
+    monkeypatch.setattr(RUN, "KafkaRecordLog", record_log)
+    monkeypatch.setattr(RUN, "KafkaPublisher", lambda *_: None)
+    monkeypatch.setattr(RUN, "KafkaAtLeastOnce", delivery)
     return broker
 
 
@@ -275,7 +279,7 @@ class TestStarting:
 
         found = settings(tmp_path)
         monkeypatch.setattr(os, "_exit", ended.append)
-        monkeypatch.setattr(worker.app, "_start", stuck)
+        monkeypatch.setattr(RUN, "_start", stuck)
         run_until(found, lambda: None)
         assert ended == [143]
 

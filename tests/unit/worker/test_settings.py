@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from worker.ports import LatentwatchError
 from worker.settings import (
@@ -17,6 +17,7 @@ from worker.settings import (
     load,
     load_score_settings,
     load_settings,
+    presentable,
     variable,
 )
 
@@ -185,7 +186,13 @@ class TestUnknown:
         )
 
     @pytest.mark.parametrize(
-        "name", ["LATENTWATCH_REQUIRE_KAFKA", "LATENTWATCH_BROKER_JARS", "LATENTWATCH_TRAINING__X"]
+        "name",
+        [
+            "LATENTWATCH_REQUIRE_KAFKA",
+            "LATENTWATCH_REQUIRE_DOCKER",
+            "LATENTWATCH_BROKER_JARS",
+            "LATENTWATCH_TRAINING__X",
+        ],
     )
     def test_variables_of_the_rest_of_the_product_are_not_warned_of(self, name: str) -> None:
         loaded = load_settings({"topic": "t"}, config=None, environ={name: "1"})
@@ -309,3 +316,44 @@ class TestGeneric:
         score = load_score_settings({"stream": "s"}, config=None, environ={}).settings
         worker = from_overrides()
         assert (score.store, score.limits) == (worker.store, worker.limits)
+
+
+class _Login(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str = "u"
+    password: Annotated[SecretStr, Field(min_length=4)] = SecretStr("")
+    token: SecretStr | None = None
+
+
+class _Guarded(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    login: _Login
+
+
+class TestSecrets:
+    def test_a_secret_is_shown_neither_by_value_nor_in_its_own_error(self) -> None:
+        given = {"LATENTWATCH_LOGIN__PASSWORD": "open sesame", "LATENTWATCH_LOGIN__TOKEN": "t0ken"}
+        loaded = load(_Guarded, {}, config=None, environ=given)
+        assert loaded.settings.login.password.get_secret_value() == "open sesame"
+        assert presentable(loaded.settings) == {
+            "login.user": "u",
+            "login.password": "**********",
+            "login.token": "**********",
+        }
+        assert "sesame" not in repr(loaded)
+        with pytest.raises(SettingsError) as raised:
+            load(_Guarded, {"login.password": "abc"}, config=None, environ={})
+        (problem,) = raised.value.problems
+        assert problem.startswith("login.password: ")
+        assert problem.endswith("; got ********** (command line)")
+
+    def test_a_secret_that_is_not_set_is_seen_to_be_so(self) -> None:
+        shown = presentable(load(_Guarded, {}, config=None, environ={}).settings)
+        assert (shown["login.password"], shown["login.token"]) == ("", None)
+
+    def test_of_the_workers_settings_all_can_be_shown(self) -> None:
+        shown = presentable(from_overrides())
+        assert set(shown) == set(leaves(Settings))
+        assert shown["store"] == "models"

@@ -6,9 +6,11 @@ Waiting for something to appear is the caller's affair.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
+    GroupAuthorizationFailedError,
     KafkaError,
     NoError,
     TopicAuthorizationFailedError,
@@ -19,11 +21,18 @@ from kafka.errors import (
 from worker.adapters.kafka.client import bounded, open_admin
 from worker.adapters.kafka.errors import translated
 from worker.ports import NotPermitted, Unreachable
+from worker.topics import TopicFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kafka import KafkaAdminClient
 
     from worker.adapters.kafka.client import KafkaConnection
+
+Answer = TypeVar("Answer")
+
+RETENTION = "retention.ms"
 
 
 def reachable(bootstrap_servers: str, timeout_s: float) -> bool:
@@ -38,14 +47,104 @@ def topic_state(
 
     Raises Unreachable, or NotPermitted for credentials and for a topic that we may not describe.
     """
+    facts = topic_facts(connection, names, timeout_s)
+    for name, found in facts.items():
+        if found is not None and found.partitions == 0:
+            raise NotPermitted(f"we may not describe the topic {name}")
+    return {name: found.partitions if found else None for name, found in facts.items()}
+
+
+def topic_facts(
+    connection: KafkaConnection, names: Iterable[str], timeout_s: float
+) -> Mapping[str, TopicFacts | None]:
+    """What the cluster says of each topic, None where there is no such topic.
+
+    Raises Unreachable, or NotPermitted for credentials.
+    """
+    wanted = list(names)
+    topics: list[dict[str, Any]] = asked(
+        connection, timeout_s, "looking up topics", lambda admin: admin.describe_topics(wanted)
+    )
+    return {topic["name"]: _facts(topic) for topic in topics}
+
+
+def topic_names(connection: KafkaConnection, timeout_s: float) -> list[str]:
+    """The topics that we may see. Raises Unreachable or NotPermitted."""
+    names: list[str] = asked(
+        connection, timeout_s, "listing topics", lambda admin: admin.list_topics()
+    )
+    return names
+
+
+def retentions(
+    connection: KafkaConnection, names: Iterable[str], timeout_s: float
+) -> Mapping[str, int | None]:
+    """How long each topic keeps its records, in ms, -1 for ever, None where we may not know.
+
+    Raises Unreachable or NotPermitted.
+    """
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=[RETENTION]) for name in names]
+    if not wanted:
+        return {}
+    found: dict[str, dict[str, Any]] = asked(
+        connection,
+        timeout_s,
+        "looking up how topics are set",
+        lambda admin: admin.describe_configs(wanted, config_filter="all").get("topic", {}),
+    )
+    return {
+        name: int(configs[RETENTION]["value"]) if RETENTION in configs else None
+        for name, configs in found.items()
+    }
+
+
+def brokers(connection: KafkaConnection, timeout_s: float) -> int:
+    """How many brokers the cluster has. Raises Unreachable or NotPermitted."""
+    cluster: dict[str, Any] = asked(
+        connection, timeout_s, "looking up the cluster", lambda admin: admin.describe_cluster()
+    )
+    return len(cluster["brokers"])
+
+
+def may_join(connection: KafkaConnection, group: str, timeout_s: float) -> bool:
+    """Whether we may read as a member of the consumer group; one that is not there yet counts.
+
+    True as well where the cluster does not tell. Raises Unreachable or NotPermitted.
+    """
+
+    def ask(admin: KafkaAdminClient) -> bool:
+        try:
+            found: dict[str, Any] = admin.describe_groups([group])[group]
+        except GroupAuthorizationFailedError:  # we may not even ask where it is looked after
+            return False
+        rights = found["authorized_operations"]
+        return rights is None or "READ" in rights
+
+    return asked(connection, timeout_s, "looking up the group", ask)
+
+
+def asked(
+    connection: KafkaConnection,
+    timeout_s: float,
+    doing: str,
+    question: Callable[[KafkaAdminClient], Answer],
+) -> Answer:
+    """The answer to one question. Raises Unreachable or NotPermitted."""
     if not reachable(connection.bootstrap_servers, timeout_s):
         raise Unreachable(f"no broker answers at {connection.bootstrap_servers}")
+
+    def ask() -> Answer:
+        admin = open_admin(connection, timeout_s)
+        try:
+            return question(admin)
+        finally:
+            admin.close()
+
     try:
         # Connecting and asking take `timeout_s` each at most, by the client's own clock.
-        topics = bounded(lambda: _describe(connection, list(names), timeout_s), 3 * timeout_s)
+        return bounded(ask, 3 * timeout_s)
     except (KafkaError, TimeoutError) as error:
-        raise translated(error, "looking up topics", otherwise=Unreachable) from error
-    return {topic["name"]: _partitions(topic) for topic in topics}
+        raise translated(error, doing, otherwise=Unreachable) from error
 
 
 def _answers(server: str, timeout_s: float) -> bool:
@@ -57,23 +156,17 @@ def _answers(server: str, timeout_s: float) -> bool:
         return False
 
 
-def _describe(
-    connection: KafkaConnection, names: list[str], timeout_s: float
-) -> list[dict[str, Any]]:
-    admin = open_admin(connection, timeout_s)
-    try:
-        topics: list[dict[str, Any]] = admin.describe_topics(names)
-        return topics
-    finally:
-        admin.close()
-
-
-def _partitions(topic: dict[str, Any]) -> int | None:
+def _facts(topic: dict[str, Any]) -> TopicFacts | None:
     error = for_code(topic["error_code"])
-    if error is NoError:
-        return len(topic["partitions"])
     if error is UnknownTopicOrPartitionError:
         return None
     if error is TopicAuthorizationFailedError:
-        raise NotPermitted(f"we may not describe the topic {topic['name']}")
-    raise translated(error(), f"looking up the topic {topic['name']}", otherwise=Unreachable)
+        return TopicFacts(partitions=0, replication=0, rights=frozenset())
+    if error is not NoError:
+        raise translated(error(), f"looking up the topic {topic['name']}", otherwise=Unreachable)
+    partitions, rights = topic["partitions"], topic.get("authorized_operations")
+    return TopicFacts(
+        partitions=len(partitions),
+        replication=max((len(partition["replica_nodes"]) for partition in partitions), default=0),
+        rights=None if rights is None else frozenset(rights),
+    )

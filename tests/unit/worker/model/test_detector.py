@@ -101,9 +101,9 @@ def test_a_changed_constant_is_watched_however_the_rest_looks() -> None:
     np.testing.assert_allclose(scores.score, plain + 3)
 
 
-def test_a_rare_value_counts_as_a_part_as_rare_as_it_was() -> None:
+def test_the_rarity_of_a_watched_value_is_added_to_the_score() -> None:
     plain, rare = (mean_detector().score(columns(1, 1, w=w)).score for w in (0, 5))
-    np.testing.assert_allclose(rare - plain, [2 / 4], rtol=1e-6)
+    np.testing.assert_allclose(rare - plain, [2], rtol=1e-6)
 
 
 @pytest.mark.parametrize("code", [MISSING_CODE, SETTLED_CODE])

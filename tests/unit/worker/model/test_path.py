@@ -50,6 +50,8 @@ def test_a_text_names_its_segments(text: str, segments: tuple[Key | Index | Name
         '""',
         'm[2="x"]',
         '"a\\"b"',
+        '"two\\nlines"',
+        'm[k="\\u2028"]',
     ],
 )
 def test_a_path_is_shown_as_it_was_written(text: str) -> None:
