@@ -13,10 +13,10 @@ EXTRAS := training,files,fast,dev
 KAFKA_FREE := not kafka and not end_to_end
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-fast bench clean
+.PHONY: help setup demo check format test test-fast test-compose bench clean
 
 help: ## what can be made (this list)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## .venv with all extras, pinned, and the broker's jars; does nothing when up to date
 	@if [ -n "$$LATENTWATCH_KAFKA__BOOTSTRAP_SERVERS$$LATENTWATCH_BROKER_JARS" ]; then :; \
@@ -35,6 +35,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_EXTRA) --editable ".[$(EXTRAS)]"
 	@touch $@
 
+demo: $(INSTALLED) ## see it work on the best broker to be had; DEMO_SECONDS=120 SEED=1 SOURCE=records.jsonl
+	@$(BIN)/latentwatch demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(SOURCE),--source "$(SOURCE)")
+
 check: $(INSTALLED) ## lint, format, types and import contracts; under a minute
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
@@ -51,6 +55,9 @@ test: setup check ## everything: check, then all tests on a real broker, with co
 
 test-fast: $(INSTALLED) ## the tests that need no broker
 	$(BIN)/python -m pytest -m "$(KAFKA_FREE)"
+
+test-compose: setup ## docker-compose.yml and its images, started; needs a Docker engine, or dockerd and root
+	LATENTWATCH_REQUIRE_DOCKER=1 $(BIN)/python -m pytest tests/end_to_end/test_compose.py
 
 bench: setup ## the measured comparisons; each prints a table and one last line
 	@for path in bench/[a-z]*.py; do \

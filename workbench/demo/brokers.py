@@ -1,7 +1,8 @@
 """The best Kafka broker that can be had here, for the demo, the tests and the benches.
 
 `with open_broker() as broker:` gives one that is already there where the variable names it, else
-starts Apache Kafka from its jars and stops it again. Another kind is one more function in KINDS.
+starts Apache Kafka, in a container or from its jars, and stops it again. Another kind is one more
+function in KINDS.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from workbench.demo.container import ContainerBroker
 from workbench.demo.errors import BrokerFailed, BrokerMissing
 from workbench.demo.jars import jars
 from workbench.demo.node import Node, NodeConfig, free_ports, new_cluster_id
@@ -30,7 +32,7 @@ class Broker(Protocol):
 
     @property
     def kind(self) -> str:
-        """How it was had: `external` or `maven`."""
+        """How it was had: `external`, `docker` or `maven`."""
         ...
 
     @property
@@ -82,9 +84,13 @@ class MavenBroker:
             port, controller_port = free_ports(2)
             config = NodeConfig(node_id=1, port=port, voters={1: controller_port})
             self.node = Node(config, jars, self._folder, new_cluster_id())
-            self.node.start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        try:
+            self.node.start()
+        except BaseException:  # Ctrl-C too: a half-started broker is nobody's
+            self.close()
             raise
 
     @property
@@ -121,6 +127,11 @@ def external() -> Broker:
     return ExternalBroker(servers)
 
 
+def docker() -> Broker:
+    """A new broker in a container, running."""
+    return ContainerBroker()
+
+
 def maven() -> Broker:
     """A new broker from its Maven jars, running."""
     if shutil.which("java") is None:
@@ -128,19 +139,44 @@ def maven() -> Broker:
     return MavenBroker(jars())
 
 
-KINDS: Sequence[Callable[[], Broker]] = (external, maven)
+KINDS: Sequence[Callable[[], Broker]] = (external, docker, maven)
 """From the best; each gives a running broker or raises BrokerMissing with the reason."""
 
 
-def open_broker(kinds: Sequence[Callable[[], Broker]] = KINDS) -> Broker:
+class Told(Protocol):
+    """Hears how the choice goes."""
+
+    def trying(self, kind: str) -> None:
+        """A kind is tried now, which may take a while."""
+        ...
+
+    def missing(self, kind: str, reason: str) -> None:
+        """It cannot be had, and why."""
+        ...
+
+
+class Nobody:
+    """A Told that does not care."""
+
+    def trying(self, kind: str) -> None:
+        """Nothing to do."""
+
+    def missing(self, kind: str, reason: str) -> None:
+        """Nothing to do."""
+
+
+def open_broker(kinds: Sequence[Callable[[], Broker]] = KINDS, told: Told | None = None) -> Broker:
     """The first kind that can be had, running.
 
     Raises BrokerMissing with every kind's reason, or BrokerFailed from the one that broke.
     """
+    told = told or Nobody()
     reasons = []
     for kind in kinds:
+        told.trying(kind.__name__)
         try:
             return kind()
         except BrokerMissing as error:
+            told.missing(kind.__name__, str(error))
             reasons.append(str(error))
     raise BrokerMissing("; ".join(reasons))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.demo.errors import BrokerFailed, BrokerMissing
+from workbench.demo.guard import dismiss, guard
 from workbench.demo.probe import answers
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Node:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the program that started us
             )
-        self._guard = _guard(self._process.pid, self._folder)
+        self._guard = guard('kill -9 "$1"; rm -rf "$2"', str(self._process.pid), str(self._folder))
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
@@ -186,13 +187,9 @@ class Node:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        self._dismiss_guard()
-
-    def _dismiss_guard(self) -> None:
-        guard, self._guard = self._guard, None
-        if guard is not None:
-            guard.kill()
-            guard.communicate()
+        if self._guard is not None:
+            dismiss(self._guard)
+        self._guard = None
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -243,18 +240,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _guard(pid: int, folder: Path) -> subprocess.Popen[bytes]:
-    """A process that kills `pid` and removes its folder once ours is gone, however it went.
-
-    It waits for the end of its input, whose other end only we hold: no exit handler runs after a
-    kill -9, and the kernel's death signal would follow the thread that started the broker instead.
-    """
-    return subprocess.Popen(
-        ["sh", "-c", 'read -r _; kill -9 "$1"; rm -rf "$2"', "guard", str(pid), str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )

@@ -1,0 +1,74 @@
+"""The composition root of the workbench: what each of its words puts together."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.demo.brokers import SERVERS_VARIABLE
+from workbench.demo.narrator import Narrator
+from workbench.demo.screen import Plain, Table
+from workbench.demo.story import play
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+    from workbench.demo.screen import Screen
+    from workbench.demo.story import DemoSettings
+
+OWN_PREFIX = "LATENTWATCH_"
+KEPT_PREFIX = "LATENTWATCH_KAFKA__"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def demo(settings: DemoSettings, write: Callable[[str], object], *, on_terminal: bool) -> None:
+    """Play the demo, written to `write`; see workbench/demo/story.py for what is raised.
+
+    Ended by a signal, it ends all that it started and raises KeyboardInterrupt.
+    """
+    environ = settings.environ
+    screen: Screen = Plain(write)
+    if on_terminal and environ.get("TERM") != "dumb":
+        screen = Table(write, _size, colour=not environ.get("NO_COLOR"))
+    narrator = Narrator(write)
+    with _interruptible():
+        try:
+            play(replace(settings, environ=_for_programs(environ)), narrator, screen)
+        except KeyboardInterrupt:
+            narrator.say("\ninterrupted; all that the demo started is stopped")
+            raise
+
+
+def _for_programs(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without settings that are meant for somebody else's topic."""
+    is_external = bool(environ.get(SERVERS_VARIABLE))
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(OWN_PREFIX) or (is_external and name.startswith(KEPT_PREFIX))
+    }
+
+
+def _size() -> tuple[int, int]:
+    return shutil.get_terminal_size()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """The first signal to end raises KeyboardInterrupt; more of them do not disturb the tidying."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for ending in ENDING:
+            signal.signal(ending, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {ending: signal.signal(ending, interrupt) for ending in ENDING}
+    try:
+        yield
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
