@@ -106,19 +106,21 @@ def read_stretch(
 ) -> Stretch:
     """Read a stretch of the log. Raises DataUnusable when there is no record in it.
 
-    Beyond `rows_max` records every second, fourth ... one is kept, evenly over the stretch.
+    Beyond `rows_max` records one of every two, four ... is kept, evenly over the stretch.
     `on_progress(done, of)` counts records of as many offsets, and ends full on a topic with gaps.
     """
     span = history.span(bounds.start_ms, bounds.end_ms)
     total = sum(end - start for start, end in span.values())
-    kept, read, done, step = [], 0, 0, 1
+    kept, read, done, halvings = [], 0, 0, 0
     for chunk in history.read(span):
         for record in chunk:
-            if read % step == 0:
+            if _is_kept(read, halvings):
                 kept.append(record)
             read += 1
         while len(kept) > rows_max:
-            kept, step = kept[::2], step * 2
+            picks = (2 * pair + _pick(pair, halvings) for pair in range((len(kept) + 1) // 2))
+            kept = [kept[pick] for pick in picks if pick < len(kept)]
+            halvings += 1
         done += len(chunk)
         on_progress(done, total)
     if done < total:
@@ -134,6 +136,19 @@ def read_stretch(
         read=read,
         span=_data_span(span, times),
     )
+
+
+def _is_kept(place: int, halvings: int) -> bool:
+    """Whether the record at a place is the one that is kept of its 2 ** halvings neighbours."""
+    return all((place >> n) & 1 == _pick(place >> (n + 1), n) for n in range(halvings))
+
+
+def _pick(pair: int, halvings: int) -> int:
+    """Which of a pair is kept, 0 or 1: not always the same, or of two sources in turn one is lost.
+
+    Of the first it is the first, so that something is always kept.
+    """
+    return (pair * 0x9E3779B1 + halvings * 0x85EBCA6B) >> 17 & 1 if pair else 0
 
 
 def split_by_blocks(columns: Columns, read: int) -> Split:

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.dataset import DataUnusable
 from training.discover import Discovery, as_given, discover, runs_of, with_all_categories
-from worker.model.schema import Columns, FeatureSchema
+from worker.model.schema import MISSING_CODE, Columns, FeatureSchema
 from worker.ports import RecordCodec
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 EMPTY_SHARE_MIN: Final = 0.001
 """Records without any feature are a shape of their own where at least this share is so."""
+USUAL_SHARE_MIN: Final = 0.02
+"""It is usual to lack so many features where so large a share of the records does."""
 DISCOVERY_RECORDS: Final = 10_000
 """Records that discovery looks at, in runs evenly over the stretch."""
 _ROWS_AT_ONCE: Final = 4096
@@ -84,7 +86,7 @@ def table_of(stretch: Stretch, reader: Reader, schema: FeatureSchema) -> Table:
     everything = (
         r for record in stretch.records if (r := _parsed(record.value, reader)) is not None
     )
-    schema = _with_missing_shares(with_all_categories(schema, everything), stretch, reader)
+    schema = _with_usual(with_all_categories(schema, everything), stretch, reader)
     lenient = msgspec.structs.replace(schema, empty_records=True)
     parts: list[Columns] = []
     places: list[NDArray[np.intp]] = []
@@ -118,7 +120,8 @@ def learnable(schema: FeatureSchema, split: Split) -> tuple[FeatureSchema, Split
     features = tuple(feature for feature in schema.features if feature.path not in blank)
     if not features:
         raise DataUnusable(f"no usable features; found:\n  {', '.join(sorted(blank))}: {why}")
-    narrower = msgspec.structs.replace(schema, features=features)
+    usual = max(0, schema.missing_usual - len(blank))
+    narrower = msgspec.structs.replace(schema, features=features, missing_usual=usual)
     return narrower, split.with_numbers(kept), blank
 
 
@@ -147,16 +150,19 @@ def _is_ours(value: bytes | None, reader: Reader, schema: FeatureSchema) -> bool
     return schema.where is None or schema.where.matches(reader.parse(value))
 
 
-def _with_missing_shares(schema: FeatureSchema, stretch: Stretch, reader: Reader) -> FeatureSchema:
-    """The schema with the missing share of each feature in a sample, of records that have any.
+def _with_usual(schema: FeatureSchema, stretch: Stretch, reader: Reader) -> FeatureSchema:
+    """The schema with how many features are commonly missing in a sample, of records that have any.
 
     Without it the records of one type among several would be refused for what the others have.
     """
-    optional = tuple(msgspec.structs.replace(f, missing_share=1.0) for f in schema.features)
-    lenient = msgspec.structs.replace(schema, features=optional, empty_records=True)
+    most = len(schema.features) - 1
+    lenient = msgspec.structs.replace(schema, missing_usual=most, empty_records=True)
     sample = runs_of(stretch.records, DISCOVERY_RECORDS)
     columns = reader.decode([record.value for record in sample], lenient).columns
-    return _described(schema, columns)
+    missing = np.isnan(columns.numbers).sum(1) + (columns.codes == MISSING_CODE).sum(1)
+    shares = [(missing >= count).mean() if len(missing) else 0 for count in range(1, most + 1)]
+    usual = sum(bool(share >= USUAL_SHARE_MIN) for share in shares)
+    return msgspec.structs.replace(schema, missing_usual=usual)
 
 
 def _described(schema: FeatureSchema, columns: Columns) -> FeatureSchema:

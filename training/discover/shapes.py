@@ -63,7 +63,7 @@ class ListShape:
 def shape_of(lists: Sequence[Sequence[object]]) -> ListShape | Refusal:
     """The shape of the lists at one place, or why they are not entered."""
     filled = [values for values in lists if values]
-    if not filled:
+    if len(filled) <= (1 - MOST) * len(lists):
         return "an array of varying length"
     if _share(all(isinstance(v, dict) for v in values) for values in filled) >= MOST:
         name_key = _name_key(filled)

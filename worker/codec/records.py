@@ -79,10 +79,10 @@ class JsonCodec:
 
     def _finished(self, batch: _BatchColumns) -> Decoded:
         columns, schema = batch.columns, batch.schema
-        absent = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])
-        missing = absent.sum(1)
+        missing = np.isnan(columns.numbers).sum(1) + (columns.codes == MISSING_CODE).sum(1)
         features = len(schema.features)
-        for row in np.flatnonzero(self._lacks(absent, missing, schema) & batch.kept):
+        short = missing > max(self._missing_share_max * features, schema.missing_usual)
+        for row in np.flatnonzero(short & batch.kept):
             if missing[row] == features and schema.empty_records:
                 batch.skip(int(row))
             else:
@@ -96,17 +96,6 @@ class JsonCodec:
             skipped=sorted(batch.skipped),
             missing=int(missing[rows].sum()),
         )
-
-    def _lacks(
-        self, absent: NDArray[np.bool_], missing: NDArray[np.int64], schema: FeatureSchema
-    ) -> NDArray[np.bool_]:
-        """Which rows lack too many of the features that nearly all records have, or everything."""
-        expected = schema.expected
-        most = self._missing_share_max
-        lacking: NDArray[np.bool_] = absent[:, expected].sum(1) > most * len(expected)
-        if len(expected) < len(schema.features):
-            lacking |= (missing == len(schema.features)) & (most < 1)
-        return lacking
 
 
 class _BatchColumns:

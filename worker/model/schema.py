@@ -190,13 +190,15 @@ class FeatureSchema(
     """All features of a model, the constants that it watches, and which records it is for.
 
     `empty_records` says that training saw records without any of the features (a change event of
-    a delete): such a record is skipped, where otherwise it is rejected.
+    a delete): such a record is skipped, where otherwise it is rejected. `missing_usual` is how many
+    features training records commonly lacked, as those of one type lack what another has.
     """
 
     features: tuple[Feature, ...]
     watched: tuple[Watched, ...] = ()
     where: Where | None = None
     empty_records: bool = False
+    missing_usual: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself. Raises SchemaInvalid."""

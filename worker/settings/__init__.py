@@ -203,8 +203,8 @@ class Limits(BaseModel):
     )
     missing_share_max: Share = Field(
         0.5,
-        description="A record that lacks a larger share of the features that nearly all have goes"
-        " to the dead-letter topic; up to it they are imputed.",
+        description="A record that lacks a larger share of the features, and more than is usual,"
+        " goes to the dead-letter topic; up to it they are imputed.",
     )
     dead_letter_share_max: Share = Field(
         0.2,

@@ -68,12 +68,18 @@ class TestReading:
     def test_of_a_longer_one_an_even_sample_is_kept(self) -> None:
         stretch = read(history(numbered(10_000)), rows_max=300)
         kept = numbers_in(stretch)
-        steps = set(np.diff(kept).tolist())
-        assert len(steps) == 1
         assert 150 <= len(kept) <= 300
         assert kept[0] == 0
-        assert kept[-1] > 10_000 - 2 * max(steps)
+        assert [place // 64 for place in kept] == list(range(len(kept)))
+        assert kept[-1] >= 10_000 - 2 * 64
         assert stretch.read == 10_000
+
+    @pytest.mark.parametrize("sources", [2, 4, 10, 64])
+    def test_of_sources_in_turns_each_keeps_its_share(self, sources: int) -> None:
+        kept = numbers_in(read(history(numbered(40_000)), rows_max=5_000))
+        assert len(kept) == 5_000
+        share = np.bincount([place % sources for place in kept], minlength=sources) / len(kept)
+        assert (np.abs(share * sources - 1) < 0.5).all()
 
     @pytest.mark.parametrize("rows_max", [1, 2, 7])
     def test_the_sample_is_never_larger_than_asked_for(self, rows_max: int) -> None:
@@ -157,11 +163,10 @@ class TestReading:
 
 class TestTraffic:
     def test_records_a_day_follow_from_all_that_were_read(self) -> None:
-        hours = [NOON_MS + 3_600_000 * i for i in range(25)]
-        assert read(history(numbered(25), stamps=hours), rows_max=25).per_day() == 25
-        assert read(history(numbered(25), stamps=hours), rows_max=5).per_day() == pytest.approx(
-            25, rel=0.1
-        )
+        hours = [NOON_MS + 3_600_000 * i for i in range(241)]
+        hourly = history(numbered(241), stamps=hours)
+        assert read(hourly, rows_max=241).per_day() == 24.1
+        assert read(hourly, rows_max=60).per_day() == pytest.approx(24, rel=0.1)
 
     @pytest.mark.parametrize("stamps", [[-1, -1], [1000, 1000]])
     def test_without_times_apart_there_is_no_such_number(self, stamps: list[int]) -> None:

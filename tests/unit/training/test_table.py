@@ -57,6 +57,16 @@ class TestTable:
         shares = {f.path: f.missing_share for f in table(encoded(made)).schema.features}
         assert shares == {"a": 0.0, "b": 0.0, "c": 0.25}
 
+    def test_records_of_a_rare_type_are_not_refused(self) -> None:
+        """Though they lack most of the features that are usual elsewhere."""
+        usual = [{"kind": "u", "a": i * 7 % 13, "b": i * 5 % 11, "c": i % 9} for i in range(950)]
+        rare = [{"kind": "r", "z": i * 3 % 7} for i in range(50)]
+        made = table(
+            encoded([r for i in range(50) for r in (*usual[i * 19 : i * 19 + 19], rare[i])])
+        )
+        assert made.rejected == 0
+        assert len(made.columns) == 1000
+
     def test_bounds_are_those_of_all_rows(self) -> None:
         made = table(encoded([{"x": float(i * 7 % 101)} for i in range(15_000)]))
         (x,) = made.schema.numbers

@@ -59,10 +59,9 @@ class TestNumbers:
         assert verdict(lambda i: i % 7 if i % 2 else i % 11 + 0.5) == number("y")
 
     def test_a_number_may_be_absent_from_most_records(self) -> None:
-        made: list[dict[str, object]] = [
-            {"x": x, **({"y": x} if i % 10 == 0 else {})} for i, x in enumerate(noise())
-        ]
-        found = discover(made)
+        found = discover(
+            [{"x": x, **({"y": x} if i % 10 == 0 else {})} for i, x in enumerate(noise())]
+        )
         assert schema_of(found).features == (number("x"), number("y"))
 
     def test_a_number_that_grows_only_now_and_then_is_a_feature(self) -> None:

@@ -142,7 +142,10 @@ class TestNames:
     def test_a_whole_number_that_others_depend_on_is_a_measurement(self) -> None:
         dice = random.Random(2)
         sizes = [dice.randrange(10**6) for _ in range(1000)]
-        found = discover([{"bytes": n, "ms": n / 900 + dice.gauss(0, 9)} for n in sizes])
+        made: list[dict[str, object]] = [
+            {"bytes": n, "ms": n / 900 + dice.gauss(0, 9)} for n in sizes
+        ]
+        found = discover(made)
         assert schema_of(found).features == (number("bytes"), number("ms"))
 
     def test_whole_numbers_that_are_not_evenly_spread_are_measurements(self) -> None:
@@ -169,10 +172,7 @@ class TestTypes:
 
     def test_a_path_in_very_few_records_is_not_told_of(self) -> None:
         """A damaged record among many must change no line."""
-        made: list[dict[str, object]] = [
-            {"x": x, **({"y": x} if i < 19 else {})} for i, x in enumerate(noise())
-        ]
-        found = discover(made)
+        found = discover([{"x": x, **({"y": x} if i < 19 else {})} for i, x in enumerate(noise())])
         assert reasons(found) == {}
         assert schema_of(found).features == (number("x"),)
 

@@ -87,6 +87,7 @@ class TestPlaces:
         [
             (lambda i: [1.5] * (1 + i % 4), "an array of varying length"),
             (lambda _: [], "an array of varying length"),
+            (lambda i: [[]] if i % 50 == 0 else [], "an array of varying length"),
             (lambda _: [0.5] * 65, "an array of varying length"),
             (lambda i: [f"a{i}", "b"], "an array of texts"),
             (lambda i: [i, "b", {"c": 1}], "an array of mixed values"),

@@ -66,8 +66,10 @@ class TestEarlierImages:
 
 class TestTypes:
     def typed(self) -> list[dict[str, object]]:
-        cpu = [{"type": "cpu", "usage": x, "idle": -x} for x in noise()]
-        disk = [{"type": "disk", "free": x, "used": 9 - x} for x in noise(seed=2)]
+        cpu: list[dict[str, object]] = [{"type": "cpu", "usage": x, "idle": -x} for x in noise()]
+        disk: list[dict[str, object]] = [
+            {"type": "disk", "free": x, "used": 9 - x} for x in noise(seed=2)
+        ]
         return [record for pair in zip(cpu, disk, strict=True) for record in pair]
 
     def test_types_are_told_and_stay_a_feature(self) -> None:
@@ -92,16 +94,11 @@ class TestTypes:
         assert reasons(found)["op"] == "tells records of different types apart"
 
     def test_one_feature_that_is_now_and_then_absent_makes_no_types(self) -> None:
-        made: list[dict[str, object]] = [
-            {
-                "a": x,
-                "b": -x,
-                "c": x * x,
-                "mode": "on" if i % 2 else "off",
-                **({"power": x} if i % 2 else {}),
-            }
-            for i, x in enumerate(noise())
-        ]
+        made: list[dict[str, object]] = []
+        for i, x in enumerate(noise()):
+            made.append({"a": x, "b": -x, "c": x * x, "mode": "on" if i % 2 else "off"})
+            if i % 2:
+                made[-1]["power"] = x
         found = discover(made)
         assert found.types is None
         assert kinds(found)["mode"] == "category"

@@ -72,32 +72,11 @@ def test_more_missing_features_than_allowed_reject_the_record() -> None:
     assert reasons(b'{"a": 1}') == [(0, "missing_features", "3 of 4 features are missing")]
 
 
-class TestOptionalFeatures:
-    """What was missing from many training records may be missing from any record."""
-
-    schema = FeatureSchema(
-        features=(
-            Feature(path="type", kind="category", categories=("cpu", "disk")),
-            Feature(path="host", kind="category", categories=("a",), missing_share=0.02),
-            *(Feature(path=path, kind="number", missing_share=0.5) for path in "uvwxyz"),
-        )
-    )
-
-    def test_a_record_may_lack_them_all(self) -> None:
-        decoded = codec().decode([b'{"type": "cpu", "host": "a", "u": 1}'], self.schema)
-        assert decoded.rows.tolist() == [0]
-        assert decoded.missing == 5
-
-    def test_it_may_not_lack_what_nearly_all_have(self) -> None:
-        assert reasons(b'{"u": 1, "v": 1, "w": 1}', schema=self.schema) == [
-            (0, "missing_features", "5 of 8 features are missing")
-        ]
-
-    def test_where_all_are_optional_a_record_has_at_least_one(self) -> None:
-        schema = FeatureSchema(features=self.schema.features[2:])
-        assert reasons(b'{"u": 1}', b'{"q": 1}', schema=schema) == [
-            (1, "missing_features", "6 of 6 features are missing")
-        ]
+def test_a_record_may_lack_as_many_features_as_training_records_commonly_did() -> None:
+    schema = FeatureSchema(features=SCHEMA.features, missing_usual=3)
+    decoded = codec().decode([b'{"a": 1}', b'{"v": "1"}'], schema)
+    assert decoded.rows.tolist() == [0]
+    assert [r.detail for r in decoded.rejections] == ["4 of 4 features are missing"]
 
 
 def test_rejected_rows_do_not_count_as_missing() -> None:
