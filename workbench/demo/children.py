@@ -39,7 +39,8 @@ class Child:
         code = self._process.poll()
         if code is not None:
             said = self._log.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:]
-            raise StepFailed(f"{self._name} ended with {code}; its log ends:\n{said}", code or 70)
+            message = f"{self._name} ended with {code}; its log ends:\n{said}"
+            raise StepFailed(message, _exit_code(code))
 
     def stop(self) -> None:
         """End it as an operator would; killed where that takes too long. Safe to call twice."""
@@ -74,8 +75,13 @@ def run_to_end(words: Sequence[str], environ: Mapping[str, str]) -> str:
         dismiss(watcher)
     code = process.returncode
     if code != 0:
-        raise StepFailed(f"latentwatch {words[0]} ended with {code}", code)
+        raise StepFailed(f"latentwatch {words[0]} ended with {code}", _exit_code(code))
     return said
+
+
+def _exit_code(code: int) -> int:
+    """Ours for a program that ended so: a signal, or an end that nobody asked for, is a defect."""
+    return code if code > 0 else 70
 
 
 PROGRAM = (sys.executable, "-m", "latentwatch")

@@ -6,9 +6,11 @@ Everything else that may go wrong with an engine is a reason to try the next kin
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from workbench.demo.errors import BrokerMissing
 from workbench.demo.guard import dismiss, guard
@@ -24,6 +26,8 @@ IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 PULL_TIMEOUT_S = 90.0
 START_TIMEOUT_S = 60.0
 _ENGINE_TIMEOUT_S = 20
+_LISTENING_TIMEOUT_S = 5.0
+_DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _PORT = 9094
 _POLL_S = 0.2
 
@@ -94,16 +98,29 @@ def _require_image() -> None:
     """Raises BrokerMissing unless the engine has the image, or gets it in time."""
     import docker  # noqa: PLC0415 - an extra
 
-    try:
-        engine = docker.from_env(timeout=_ENGINE_TIMEOUT_S)
-        engine.ping()
-    except (docker.errors.DockerException, OSError) as error:
-        raise BrokerMissing("no Docker engine answers") from error
+    if not _is_listening(docker.utils.kwargs_from_env().get("base_url")):
+        raise BrokerMissing("no Docker engine answers")
+    engine = docker.from_env(timeout=_ENGINE_TIMEOUT_S)
     try:
         if not engine.images.list(IMAGE):
             _pull(engine)
     finally:
         engine.close()
+
+
+def _is_listening(address: str | None) -> bool:
+    """Whether anybody takes a connection there; the engine's library leaks when nobody does."""
+    place = urlsplit(address or _DEFAULT_ADDRESS)
+    try:
+        if place.hostname and place.port:
+            socket.create_connection((place.hostname, place.port), _LISTENING_TIMEOUT_S).close()
+        elif place.scheme.endswith("unix"):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(_LISTENING_TIMEOUT_S)
+                probe.connect(place.path)
+    except OSError:
+        return False
+    return True
 
 
 def _pull(engine: Any) -> None:  # noqa: ANN401 - the engine's library ships no types

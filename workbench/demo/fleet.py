@@ -36,6 +36,8 @@ _DAILY: Final = {"load": (0.4, 12.0), "ambient": (0.95, 15.0)}
 """Share of the daily rhythm in a factor, and the hour at which it is highest."""
 _FLICKER: Final = np.array([0.4, 0.4, 0.1, 0.4])
 """How far each factor may be away from its course for a moment."""
+_LIMIT: Final = 1.55
+"""Nothing is driven further than this, in deviations: there are no extremes that hardly occur."""
 _WAVES: Final = 6
 _PERIODS_H: Final = (2.0, 12.0)
 _MAINTENANCE_H: Final = (12.0, 24.0)
@@ -190,7 +192,7 @@ class Fleet:
             waves = np.sin(angles).sum(axis=1) * np.sqrt(2 / _WAVES)
             share, hour = _DAILY.get(name, (0.0, 0.0))
             daily = np.sqrt(2) * np.cos(2 * np.pi * (times_s - hour * _HOUR_S) / DAY_S)
-            wave = np.sqrt(1 - share) * waves + np.sqrt(share) * daily
+            wave = _LIMIT * np.tanh(np.sqrt(1 - share) * waves + np.sqrt(share) * daily)
             columns.append(_stepped(wave) if name in _STEPPED else wave)
         return np.stack(columns, axis=1)
 

@@ -96,23 +96,19 @@ def where_to_look(
     kind: str, topics: Topics, folder: Path, bootstrap_servers: str | None
 ) -> list[str]:
     """What is left, and what to do next."""
-    kept = {
-        EVENTS: "every anomaly, explained",
-        LIVE: f"what was sent, a record a line; {TRUTH} says what was wrong with each",
-        MODELS: "the model that was learned",
-    }
+    left = "the topics are gone, and the broker with them"
     if kind == "external":
         left = f"the topics stay on {bootstrap_servers} until you delete them: {topics}"
-    else:
-        left = "the topics are gone, and the broker with them"
-    stream = f"--stream {topics.input} --store {folder / MODELS}"
+    model = f"--stream {topics.input} --store {folder / MODELS}"
     return [
         "  where to look next",
-        *(f"    {folder}/{name}: {what}" for name, what in kept.items()),
+        f"    {folder / EVENTS}: every anomaly, explained",
+        f"    {folder / LIVE}: what was sent; line for line {TRUTH} says what was wrong, if known",
         f"    {left}",
-        f"    latentwatch score {folder / LIVE} {stream}",
-        "    make demo SOURCE=your-records.jsonl          the same with records of yours",
-        "    latentwatch train --topic T && latentwatch run --topic T      your own topic",
+        "  what to try next",
+        f"    latentwatch score {folder / LIVE} {model}",
+        "    make demo SOURCE=FILE            the same with records of yours",
+        "    latentwatch train --topic TOPIC  your own topic; then latentwatch run --topic TOPIC",
     ]
 
 

@@ -59,9 +59,9 @@ class Screen(Protocol):
 class Pace:
     """When to show, and the figures that need a memory."""
 
-    def __init__(self, every_s: float) -> None:
+    def __init__(self, first_s: float, every_s: float) -> None:
+        self._next_s = first_s
         self._every_s = every_s
-        self._next_s = 0.0
         self._seen: list[tuple[float, int]] = [(0.0, 0)]
 
     def is_due(self, elapsed_s: float) -> bool:
@@ -97,7 +97,7 @@ class Plain:
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
-        self._pace = Pace(LINE_S)
+        self._pace = Pace(LINE_S, LINE_S)
 
     def show(self, tally: Tally, elapsed_s: float, of_s: float) -> None:
         """As the Protocol says."""
@@ -128,7 +128,7 @@ class Table:
         self._write = write
         self._size = size
         self._colour = colour
-        self._pace = Pace(FRAME_S)
+        self._pace = Pace(0.0, FRAME_S)
         self._drawn = 0
 
     def show(self, tally: Tally, elapsed_s: float, of_s: float) -> None:
@@ -188,7 +188,9 @@ def told(event: Event, label: str | None) -> str:
         for feature in event.features[:1]
     )
     truth = f"  <- {label}" if label else ""
-    return f"{moment} {event.source.key or event.id:<8} {event.score:5.1f} {reasons}{truth}"
+    line = f"{moment} {event.source.key or event.id:<8} {event.score:5.1f} {reasons}{truth}"
+    # Keys and values are anybody's: what would move the cursor is not for the terminal.
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _value(value: object) -> str:

@@ -46,7 +46,8 @@ class Topics:
         return (self.anomalies, self.dead_letters, self.scores)
 
     def __str__(self) -> str:
-        return ", ".join((self.input, *self.outputs))
+        suffixes = (name.removeprefix(f"{self.input}.") for name in self.outputs)
+        return f"{self.input} {self.input}.{{{','.join(suffixes)}}}"
 
 
 class Stage(Protocol):

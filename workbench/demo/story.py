@@ -113,6 +113,9 @@ def _broker(settings: DemoSettings, narrator: Narrator, stack: ExitStack) -> Bro
         narrator.trying("embedded")
         narrator.say("a log in memory, in this process; everything else is the real thing")
         return None
+    except BaseException:
+        narrator.say()
+        raise
     narrator.say(f"{broker.bootstrap_servers}  ({time.monotonic() - began:.1f} s)")
     return broker
 
