@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,14 @@ def _nothing_survives() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """A broker for all tests of the run; nobody may stop or hurt it."""
-    with _or_skip(open_broker) as opened:
+    with closing(_or_skip(open_broker)) as opened:
         yield opened
 
 
 @pytest.fixture
 def own_broker() -> Iterator[MavenBroker]:
     """A broker for one test alone, whose `node` it may stop, kill and pause."""
-    with _or_skip(maven) as opened:
+    with closing(_or_skip(maven)) as opened:
         assert isinstance(opened, MavenBroker)
         yield opened
 

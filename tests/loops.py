@@ -116,6 +116,9 @@ class RecordingMetrics:
     def model_refused(self, version: str, reason: str) -> None:
         self.told.append(("model_refused", version, reason))
 
+    def model_confirmed(self) -> None:
+        self.told.append(("model_confirmed",))
+
     def ready(self, *, is_ready: bool) -> None:
         self.told.append(("ready", is_ready))
 
@@ -193,8 +196,10 @@ class ToyScorer:
     """Holds the model in use; a test swaps it."""
 
     model: ToyModel = field(default_factory=ToyModel)
+    asked: int = 0
 
     def current(self) -> ToyModel:
+        self.asked += 1
         return self.model
 
 

@@ -6,6 +6,7 @@ Whatever the stretch's length, no more than a set number of records is kept in m
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from worker.model.artifact import DataSpan, PartitionSpan
 from worker.model.times import time_ms
+from worker.records import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from worker.model.path import Path as ValuePath
     from worker.model.schema import Columns
     from worker.ports import RecordHistory
-    from worker.records import Partition, RawRecord
+    from worker.records import RawRecord
 
 ROWS_MIN: Final = 100
 """Usable records that a model needs at least."""
@@ -89,11 +91,13 @@ class Split:
 class Bounds:
     """Which stretch: [start, end) in milliseconds, None for open.
 
-    `time` names a field to take the event time from, in place of the record's own timestamp.
+    `last_ms` begins it so long before its newest record, in place of `start_ms`. `time` names a
+    field to take the event time from, in place of the record's own timestamp.
     """
 
     start_ms: int | None = None
     end_ms: int | None = None
+    last_ms: int | None = None
     time: ValuePath | None = None
 
 
@@ -109,7 +113,7 @@ def read_stretch(
     Beyond `rows_max` records one of every two, four ... is kept, evenly over the stretch.
     `on_progress(done, of)` counts records of as many offsets, and ends full on a topic with gaps.
     """
-    span = history.span(bounds.start_ms, bounds.end_ms)
+    span = history.span(_start(history, bounds), bounds.end_ms)
     total = sum(end - start for start, end in span.values())
     kept, read, done, halvings = [], 0, 0, 0
     for chunk in history.read(span):
@@ -136,6 +140,33 @@ def read_stretch(
         read=read,
         span=_data_span(span, times),
     )
+
+
+def _start(history: RecordHistory, bounds: Bounds) -> int | None:
+    """Where the stretch begins. A newest record that is dated ahead counts as of now."""
+    if bounds.last_ms is None:
+        return bounds.start_ms
+    newest = _newest_ms(history, bounds.end_ms)
+    return None if newest is None else min(newest, round(time.time() * 1000)) - bounds.last_ms
+
+
+def _newest_ms(history: RecordHistory, end_ms: int | None) -> int | None:
+    """The time of the newest record before `end_ms`, of the last in each partition; None if none.
+
+    The last offsets may hold no record (transaction markers, gaps): then it is looked further back.
+    """
+    left = {p: span for p, span in history.span(None, end_ms).items() if span[0] < span[1]}
+    newest: int | None = None
+    back = 1
+    while left:
+        tails = {p: (max(start, end - back), end) for p, (start, end) in left.items()}
+        for chunk in history.read(tails):
+            for record in chunk:
+                left.pop(Partition(record.topic, record.partition), None)
+                newest = max(newest or record.timestamp, record.timestamp)
+        left = {p: span for p, span in left.items() if span[0] < span[1] - back}
+        back *= 16
+    return newest
 
 
 def _is_kept(place: int, halvings: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from training.dataset import Split, Stretch
     from worker.model.path import Path
     from worker.model.schema import Where
+    from worker.records import JsonRecord
+
+log = logging.getLogger(__name__)
 
 EMPTY_SHARE_MIN: Final = 0.001
 """Records without any feature are a shape of their own where at least this share is so."""
+EMPTY_SHARE_TOLD: Final = 0.2
+"""Where so many records are, they may well be what somebody wants to have watched."""
 USUAL_SHARE_MIN: Final = 0.02
 """It is usual to lack so many features where so large a share of the records does."""
 DISCOVERY_RECORDS: Final = 10_000
@@ -32,8 +38,8 @@ _ROWS_AT_ONCE: Final = 4096
 class Reader(RecordCodec, Protocol):
     """The worker's codec, which can also parse a single record."""
 
-    def parse(self, value: bytes) -> dict[str, object]:
-        """The JSON object in a value. Raises a ValueError."""
+    def parse(self, value: bytes) -> JsonRecord:
+        """The JSON object or array in a value. Raises a ValueError."""
         ...
 
 
@@ -104,6 +110,12 @@ def table_of(stretch: Stretch, reader: Reader, schema: FeatureSchema) -> Table:
         np.concatenate([part.codes for part in parts]),
         np.concatenate([part.watched for part in parts]),
     )
+    if empty >= EMPTY_SHARE_TOLD * len(stretch.records):
+        log.warning(
+            "%d of %d records hold none of the features: they are skipped, here and by the worker",
+            empty,
+            len(stretch.records),
+        )
     is_shape = empty >= max(1, EMPTY_SHARE_MIN * len(stretch.records))
     complete = msgspec.structs.replace(_described(schema, columns), empty_records=is_shape)
     return Table(complete, columns, np.concatenate(places), rejected, skipped)
@@ -125,7 +137,7 @@ def learnable(schema: FeatureSchema, split: Split) -> tuple[FeatureSchema, Split
     return narrower, split.with_numbers(kept), blank
 
 
-def _parsed(value: bytes | None, reader: Reader) -> dict[str, object] | None:
+def _parsed(value: bytes | None, reader: Reader) -> JsonRecord | None:
     """The record in a value; None where there is none, which is counted when it is decoded."""
     if value is None:
         return None
@@ -153,20 +165,28 @@ def _is_ours(value: bytes | None, reader: Reader, schema: FeatureSchema) -> bool
 def _with_usual(schema: FeatureSchema, stretch: Stretch, reader: Reader) -> FeatureSchema:
     """The schema with how many features are commonly missing in a sample, of records that have any.
 
-    Without it the records of one type among several would be refused for what the others have.
+    Without it the records of one type among several would be refused for what the others have. How
+    often each is missing is filled in as well: what is seldom so has nothing else in its way.
     """
     most = len(schema.features) - 1
-    lenient = msgspec.structs.replace(schema, missing_usual=most, empty_records=True)
+    lenient = msgspec.structs.replace(
+        schema,
+        features=tuple(msgspec.structs.replace(f, missing_share=1.0) for f in schema.features),
+        missing_usual=most,
+        empty_records=True,
+    )
     sample = runs_of(stretch.records, DISCOVERY_RECORDS)
     columns = reader.decode([record.value for record in sample], lenient).columns
     missing = np.isnan(columns.numbers).sum(1) + (columns.codes == MISSING_CODE).sum(1)
     shares = [(missing >= count).mean() if len(missing) else 0 for count in range(1, most + 1)]
     usual = sum(bool(share >= USUAL_SHARE_MIN) for share in shares)
-    return msgspec.structs.replace(schema, missing_usual=usual)
+    return msgspec.structs.replace(
+        _described(lenient, columns), missing_usual=usual, empty_records=False
+    )
 
 
 def _described(schema: FeatureSchema, columns: Columns) -> FeatureSchema:
-    """The schema with bounds and missing shares of its number features filled in."""
+    """The schema with bounds of its number features, and all missing shares, filled in."""
     if not len(columns):
         return schema
     missing = np.isnan(columns.numbers)

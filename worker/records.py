@@ -11,6 +11,9 @@ from typing import Literal, NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes | None]]
 
+JsonRecord = dict[str, object] | list[object]
+"""A record as its bytes say it: an object, or an array, whose places are its values."""
+
 
 class Partition(NamedTuple):
     """One partition of a topic."""

@@ -2,8 +2,9 @@
 
 Decisions depend on the values, never on a list of names, and are taken on a sample of bounded size.
 sample.py picks the records, columns.py flattens them into a column for each path, shapes.py says
-how lists are entered; judge.py decides on one column by numbers.py and series.py, counters.py and
-relations.py on several; decide.py puts it all together. given.py takes an edited schema instead.
+how lists are entered; judge.py decides on one column by numbers.py and series.py, counters.py,
+images.py and relations.py on several; decide.py puts it all together. given.py takes an edited
+schema instead.
 """
 
 from training.discover.decide import Discovery, LeftOut, discover

@@ -6,14 +6,15 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from training.discover.shapes import MOST, ListShape, is_map, shape_of
+from training.discover.shapes import MOST, ListShape, is_map, shape_of, shape_of_rows
 from worker.model.path import Key, Path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from worker.model.path import Segment
-    from worker.model.schema import Scalar
+    from worker.model.values import Scalar
+    from worker.records import JsonRecord
 
     Segments = tuple[Segment, ...]
 
@@ -45,7 +46,7 @@ class Flat:
     not_entered: dict[Path, str]
 
 
-def flatten(records: Sequence[dict[str, object]]) -> Flat:
+def flatten(records: Sequence[JsonRecord]) -> Flat:
     """Every leaf of the records by path; rare paths are left away."""
     least = PRESENT_SHARE_MIN * len(records)
     shapes = _shapes(records, least)
@@ -122,7 +123,7 @@ class _Walk:
         return ((Key(name), child) for name, child in value.items())
 
 
-def _shapes(records: Sequence[dict[str, object]], least: float) -> _Shapes:
+def _shapes(records: Sequence[JsonRecord], least: float) -> _Shapes:
     """Decide place by place from the top, since what a list holds is seen only once entered."""
     shapes = _Shapes()
     level: dict[Segments, list[object]] = {(): list(records)}
@@ -160,7 +161,11 @@ def _decide_arrays(
     shapes: _Shapes,
     below: dict[Segments, list[object]],
 ) -> None:
-    shape = shape_of(arrays) if len(at) < DEPTH_MAX else f"nested deeper than {DEPTH_MAX}"
+    shape: ListShape | str
+    if not at:
+        shape = shape_of_rows(arrays)
+    else:
+        shape = shape_of(arrays) if len(at) < DEPTH_MAX else f"nested deeper than {DEPTH_MAX}"
     if isinstance(shape, str):
         shapes.refused[at] = shape
         return

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Final
 
 from training.discover.columns import Flat, flatten
 from training.discover.counters import counters_by_key
-from training.discover.judge import NumberFeature, judge
-from training.discover.relations import earlier_images, record_types, unrelated
+from training.discover.images import earlier_images
+from training.discover.judge import TOO_MANY, NumberFeature, judge
+from training.discover.relations import naming, record_types, unrelated
 from training.discover.sample import runs_of, sample_size
-from worker.model.schema import Feature, FeatureSchema, Watched, Where, category_text
+from worker.model.schema import Feature, FeatureSchema, Watched, Where
+from worker.model.values import category_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.discover.judge import Verdict
     from worker.model.path import Path
+    from worker.records import JsonRecord
 
 SAMPLE_MAX: Final = 10_000
 """Records looked at, at most; fewer where they have many paths."""
+WHOLE_RECORD: Final = "[]"
+"""What stands for the path of a record that is an array as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,14 @@ class Discovery:
 
 
 def discover(
-    records: Sequence[dict[str, object]], where: Where | None = None, time: Path | None = None
+    records: Sequence[JsonRecord], where: Where | None = None, time: Path | None = None
 ) -> Discovery:
-    """Look at records, in the order of their time; only those that match `where` count."""
-    ours = [r for r in records if where.matches(r)] if where is not None else records
+    """Look at records, in the order of their time; only those that match `where` count.
+
+    Records are objects or arrays, whatever most of them are; the others are damage.
+    """
+    kind = list if 2 * sum(isinstance(r, list) for r in records) > len(records) else dict
+    ours = [r for r in records if isinstance(r, kind) and (where is None or where.matches(r))]
     if not ours:
         return Discovery(None, {}, (), None, 0)
     sample = runs_of(ours, sample_size(ours, SAMPLE_MAX))
@@ -96,7 +105,8 @@ class _Decision:
                 left_out[path] = verdict
             elif is_empty:
                 left_out[path] = "a constant"
-        return tuple(sorted((LeftOut(str(p), why) for p, why in left_out.items()), key=_by_path))
+        told = (LeftOut(str(p) or WHOLE_RECORD, why) for p, why in left_out.items())
+        return tuple(sorted(told, key=_by_path))
 
     def _leave_out_images(self) -> None:
         for older, newer in earlier_images(self._flat).items():
@@ -109,6 +119,10 @@ class _Decision:
         numbers = {p: v for p, v in self._verdicts.items() if isinstance(v, NumberFeature)}
         for path in unrelated(self._flat, numbers):
             self._verdicts[path] = "whole numbers drawn at random: an identifier"
+            del numbers[path]
+        texts = [path for path, verdict in self._verdicts.items() if verdict == TOO_MANY]
+        for path, text in naming(self._flat, numbers, texts).items():
+            self._verdicts[path] = f"names the same things as {text}: an identifier"
             del numbers[path]
         for path in counters_by_key(self._flat, numbers):
             self._verdicts[path] = (
@@ -143,6 +157,8 @@ def _reason(verdict: Verdict) -> str:
         case Watched():
             return "(nearly) always the same value"
         case NumberFeature(feature=feature):
+            if feature.unit:
+                return f"numbers in {feature.unit}, written as text"
             return "numbers" if feature.parse == "json" else "numbers written as text"
         case Feature(kind="category"):
             return "few values that come again"

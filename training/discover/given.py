@@ -10,12 +10,14 @@ import msgspec
 
 from training.discover.decide import Discovery, LeftOut
 from worker.model.path import MISSING, parse_path
-from worker.model.schema import FeatureSchema, Watched, category_text
+from worker.model.values import category_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from worker.model.schema import Scalar
+    from worker.model.schema import FeatureSchema, Watched
+    from worker.model.values import Scalar
+    from worker.records import JsonRecord
 
 CATEGORIES_PENDING: Final = ("",)
 """Stands for the categories of a feature that somebody wrote down; the data has the real ones."""
@@ -23,9 +25,7 @@ ALL_KEPT_MAX: Final = 50
 """Of more categories those that stand in a single record are left away: damage looks like it."""
 
 
-def as_given(
-    schema: FeatureSchema, found: Discovery, records: Sequence[dict[str, object]]
-) -> Discovery:
+def as_given(schema: FeatureSchema, found: Discovery, records: Sequence[JsonRecord]) -> Discovery:
     """What was found, but with the features and constants of `schema`.
 
     A constant of the value null is given the value that the records hold most often there.
@@ -48,9 +48,7 @@ def as_given(
     )
 
 
-def with_all_categories(
-    schema: FeatureSchema, records: Iterable[dict[str, object]]
-) -> FeatureSchema:
+def with_all_categories(schema: FeatureSchema, records: Iterable[JsonRecord]) -> FeatureSchema:
     """The schema with every category that any of the records holds, not only the sample's."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
@@ -75,7 +73,7 @@ def _kept(counts: Counter[str], known: tuple[str, ...]) -> tuple[str, ...]:
     return texts or CATEGORIES_PENDING
 
 
-def _filled_in(constant: Watched, records: Sequence[dict[str, object]]) -> Watched:
+def _filled_in(constant: Watched, records: Sequence[JsonRecord]) -> Watched:
     """With the commonest value, where none was given, and the share of the others."""
     held = [v for r in records if (v := constant.steps.resolve(r)) is not MISSING]
     value = _commonest(held) if constant.value is None else constant.value
@@ -91,7 +89,7 @@ def _commonest(held: Sequence[object]) -> Scalar:
 
 def _kinds(schema: FeatureSchema) -> dict[str, str]:
     """What each path of a schema is read as."""
-    features = {feature.path: f"{feature.kind} {feature.parse}" for feature in schema.features}
+    features = {f.path: f"{f.kind} {f.parse} {f.unit}" for f in schema.features}
     return {**features, **{constant.path: "watched" for constant in schema.watched}}
 
 

@@ -21,14 +21,15 @@ from training.discover.series import (
     grows,
     is_time,
 )
-from worker.model.schema import Feature, Watched, category_text
+from worker.model.schema import Feature, Watched
+from worker.model.values import category_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.discover.columns import Column
     from worker.model.path import Path
-    from worker.model.schema import Scalar
+    from worker.model.values import Scalar
 
 CONSTANT_SHARE: Final = 0.98
 """A value that stands in this share of the records is a constant, and watched."""
@@ -38,6 +39,7 @@ TYPE_SHARE: Final = 0.97
 """A path whose values are of one type in a smaller share is no feature."""
 TEXT_MAX: Final = 256
 """Characters of a constant at most; a longer one is a document."""
+TOO_MANY: Final = "a text with too many different values"
 _TRIED: Final = 500
 
 
@@ -106,7 +108,7 @@ def _text(column: Column) -> Verdict:
     common = [v for v, count in counts.items() if count >= comes_again(len(values))]
     covered = sum(counts[value] for value in common)
     if len(common) > CATEGORIES_MAX or covered < TYPE_SHARE * len(values):
-        return "a text with too many different values"
+        return TOO_MANY
     if len(values) < RECORDS_PER_CATEGORY * len(common):
         return "a text whose values hardly come again"
     return _category(column.path, common)
@@ -125,7 +127,13 @@ def _number(column: Column, numbers: Numbers) -> Verdict:
             texts = [column.values[place] for place in numbers.places]
             return _category(column.path, texts, numbers.absent)
     path = str(column.path)
-    feature = Feature(path=path, kind="number", parse=numbers.parse, absent=numbers.absent)
+    feature = Feature(
+        path=path,
+        kind="number",
+        parse=numbers.parse,
+        unit=numbers.unit,
+        absent=numbers.absent,
+    )
     return NumberFeature(feature, numbers)
 
 

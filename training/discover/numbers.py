@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model.schema import parse_number
+from worker.model.values import parse_number, unit_of, without_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from worker.model.schema import Parse, Scalar
+    from worker.model.values import Parse, Scalar
 
 MOST: Final = 0.97
 """Share of a column's values that must read as numbers, markers of absence apart."""
@@ -30,6 +30,9 @@ NUMBERS_AMONG_MARKERS: Final = 0.5
 """Nor is one that holds fewer beside several: those are states, and the numbers some of them."""
 CODE_SHARE_MAX: Final = 0.01
 """Texts of digits that begin with a zero are damage up to this share, beyond it they are codes."""
+UNIT_VALUES_MIN: Final = 5
+"""Fewer different numbers with letters behind ("2d" and "3d") are names."""
+_TRIED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Numbers:
     places: NDArray[np.int64]
     parse: Parse
     absent: tuple[str, ...]
+    unit: str = ""
 
 
 def plain_numbers(values: Sequence[Scalar]) -> Numbers | None:
@@ -61,16 +65,17 @@ def plain_numbers(values: Sequence[Scalar]) -> Numbers | None:
 def text_numbers(values: Sequence[Scalar]) -> Numbers | None:
     """The numbers that the texts of a column write, or None where they are not numbers.
 
-    A few texts that come again and again among numbers stand for absent ones.
+    A few texts that come again and again among numbers stand for absent ones. All numbers may have
+    one and the same unit beside them.
     """
     texts = [(value, place) for place, value in enumerate(values) if isinstance(value, str)]
     different = Counter(text for text, _ in texts)
-    best: Numbers | None = None
-    for parse in ("text", "comma"):
-        found = _read(texts, different, parse)
-        if found is not None and (best is None or len(found.values) > len(best.values)):
-            best = found
-    return best
+    plain = _best(texts, different, "")
+    if plain is not None:
+        return plain
+    unit = _common_unit(list(different))
+    found = None if unit is None else _best(texts, different, unit)
+    return found if found is not None and len(np.unique(found.values)) >= UNIT_VALUES_MIN else None
 
 
 def boolean_markers(values: Sequence[Scalar]) -> tuple[str, ...] | None:
@@ -81,11 +86,28 @@ def boolean_markers(values: Sequence[Scalar]) -> tuple[str, ...] | None:
     return None if numbers is None else numbers.absent
 
 
+def _common_unit(different: Sequence[str]) -> str | None:
+    """The unit that most of some texts write beside a number, where there is one."""
+    tried = different[:: max(1, len(different) // _TRIED)]
+    units = Counter(unit_of(text) for text in tried).most_common(1)
+    return units[0][0] if units and 2 * units[0][1] > len(tried) else None
+
+
+def _best(texts: Sequence[tuple[str, int]], different: Counter[str], unit: str) -> Numbers | None:
+    """Read as what makes the most of the texts numbers."""
+    best: Numbers | None = None
+    for parse in ("text", "comma"):
+        found = _read(texts, different, parse, unit)
+        if found is not None and (best is None or len(found.values) > len(best.values)):
+            best = found
+    return None if best is None else replace(best, unit=unit)
+
+
 def _read(
-    texts: Sequence[tuple[str, int]], different: Counter[str], parse: Parse
+    texts: Sequence[tuple[str, int]], different: Counter[str], parse: Parse, unit: str
 ) -> Numbers | None:
-    read = {text: parse_number(text, parse) for text in different}
-    codes = sum(n for text, n in different.items() if _is_code(text))
+    read = {text: parse_number(text, parse, unit) for text in different}
+    codes = sum(n for text, n in different.items() if _is_code(without_unit(text, unit) or ""))
     if codes > CODE_SHARE_MAX * len(texts):
         return None
     other = Counter({text: n for text, n in different.items() if read[text] is None})

@@ -1,40 +1,31 @@
-"""What only several columns together show: earlier images of an object, and types of records."""
+"""What only several columns together show: identifiers, and types of records."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from itertools import combinations
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from training.discover.series import are_random, rank_correlation
-from worker.model.path import Key, Path
+from training.discover.series import are_random, are_whole, rank_correlation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from training.discover.columns import Column, Flat
     from training.discover.judge import NumberFeature
-    from worker.model.schema import Scalar
+    from worker.model.path import Path
+    from worker.model.values import Scalar
 
     Flags = NDArray[np.bool_]
 
-IMAGE_OVERLAP: Final = 0.8
-"""Two objects hold the same thing where so large a share of their members have the same names."""
-IMAGE_MEMBERS: Final = 2
-IMAGE_PRESENT_MAX: Final = 0.9
-"""An earlier image is missing from more than a tenth of the records: where there was none."""
-IMAGE_KEPT: Final = 0.8
-"""A change leaves some member as it was, the key, in so large a share of the changes."""
-IMAGE_SAME: Final = 0.5
-"""So large a share of the members is as it was, on the average: a common time alone is not."""
-IMAGE_VALUES_MIN: Final = 8
-"""A member that is left as it was tells that much only if it has so many different values."""
-SIBLINGS_MAX: Final = 64
+NAMED_BY: Final = 50
+"""Different values that a number and a text have at least to name the same things."""
+NAMED_AGAIN: Final = 2
+"""Each of them stands in so many records on the average at least."""
 RELATED_MIN: Final = 0.1
 """Numbers with a smaller rank correlation have nothing to do with each other."""
 TYPE_VALUES_MAX: Final = 12
@@ -56,24 +47,6 @@ class Types:
     has_empty: bool
 
 
-def earlier_images(flat: Flat) -> dict[Path, Path]:
-    """Objects that repeat a sibling as it was before, and that sibling: members of change events.
-
-    Of two siblings with members of the same names, the one that is there less often.
-    """
-    objects = _objects(flat)
-    found: dict[Path, Path] = {}
-    for one, other in _siblings(list(objects)):
-        older, newer = sorted((one, other), key=lambda path: objects[path].present)
-        if (
-            objects[older].present < min(IMAGE_PRESENT_MAX * flat.records, objects[newer].present)
-            and _alike(objects[older], objects[newer])
-            and _is_image(objects[older], objects[newer])
-        ):
-            found[older] = newer
-    return found
-
-
 def unrelated(flat: Flat, numbers: Mapping[Path, NumberFeature]) -> set[Path]:
     """Whole numbers drawn at random that have to do with no other number: identifiers."""
     random = {path for path, found in numbers.items() if are_random(found.numbers.values)}
@@ -93,6 +66,43 @@ def unrelated(flat: Flat, numbers: Mapping[Path, NumberFeature]) -> set[Path]:
     }
 
 
+def naming(
+    flat: Flat, numbers: Mapping[Path, NumberFeature], texts: Sequence[Path]
+) -> dict[Path, Path]:
+    """Whole numbers that name the same things as a text does, one to one, and that text."""
+    found: dict[Path, Path] = {}
+    for path, number in numbers.items():
+        if are_whole(number.numbers.values) and _come_again(flat.columns[path]):
+            same = (t for t in texts if _one_to_one(flat.columns[path], flat.columns[t]))
+            if (text := next(same, None)) is not None:
+                found[path] = text
+    return found
+
+
+def _come_again(column: Column) -> bool:
+    different = len(set(column.values))
+    return different >= NAMED_BY and len(column.values) >= NAMED_AGAIN * different
+
+
+def _one_to_one(one: Column, other: Column) -> bool:
+    """Whether a value of one stands with one value of the other alone, and the other way round."""
+    if not _come_again(other):
+        return False
+    beside = dict(zip(other.rows, other.values, strict=True))
+    pairs = Counter(
+        (v, beside[row]) for row, v in zip(one.rows, one.values, strict=True) if row in beside
+    )
+    if pairs.total() < MOST * max(len(one.rows), len(other.rows)):
+        return False
+    commonest: dict[Scalar, int] = {}
+    backwards: dict[Scalar, int] = {}
+    for (value, name), count in pairs.items():
+        commonest[value] = max(commonest.get(value, 0), count)
+        backwards[name] = max(backwards.get(name, 0), count)
+    least = MOST * pairs.total()
+    return sum(commonest.values()) >= least and sum(backwards.values()) >= least
+
+
 def values_by_row(flat: Flat, path: Path, found: NumberFeature) -> NDArray[np.float64]:
     """The numbers of a column by row, NaN where a record has none."""
     values = np.full(flat.records, np.nan)
@@ -107,54 +117,6 @@ def record_types(flat: Flat, features: Sequence[Column]) -> Types | None:
         has[column.rows, j] = True
     rated = [found for j in range(len(features)) if (found := _rated(j, has, features))]
     return max(rated, key=lambda found: found[0])[1] if rated else None
-
-
-@dataclass(slots=True)
-class _Object:
-    """The columns below one object by their path within it; `present`: records that hold it."""
-
-    members: dict[str, Column] = field(default_factory=dict)
-    present: int = 0
-
-
-def _objects(flat: Flat) -> dict[Path, _Object]:
-    found: dict[Path, _Object] = defaultdict(_Object)
-    for path, column in flat.columns.items():
-        for depth in range(1, len(path.segments)):
-            if isinstance(path.segments[depth - 1], Key):
-                above = found[Path(path.segments[:depth])]
-                above.members[str(Path(path.segments[depth:]))] = column
-                above.present = max(above.present, len(column.rows))
-    return found
-
-
-def _siblings(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    by_parent: dict[tuple[object, ...], list[Path]] = defaultdict(list)
-    for path in paths:
-        by_parent[path.segments[:-1]].append(path)
-    for group in by_parent.values():
-        yield from combinations(group[:SIBLINGS_MAX], 2)
-
-
-def _alike(one: _Object, other: _Object) -> bool:
-    shared = len(one.members.keys() & other.members.keys())
-    union = len(one.members.keys() | other.members.keys())
-    return shared >= IMAGE_MEMBERS and shared >= IMAGE_OVERLAP * union
-
-
-def _is_image(older: _Object, newer: _Object) -> bool:
-    """Whether, where both are there, most is as it was, and the key in nearly all: a change."""
-    shares: list[float] = []
-    has_key = False
-    for name in older.members.keys() & newer.members.keys():
-        before, after = older.members[name], newer.members[name]
-        now = dict(zip(after.rows, after.values, strict=True))
-        was = zip(before.rows, before.values, strict=True)
-        pairs = [(value, now[row]) for row, value in was if row in now]
-        share = sum(then == value for then, value in pairs) / max(len(pairs), 1)
-        has_key |= share >= IMAGE_KEPT and len(set(pairs)) >= IMAGE_VALUES_MIN
-        shares.append(share)
-    return has_key and sum(shares) > IMAGE_SAME * len(shares)
 
 
 def _rated(j: int, has: Flags, features: Sequence[Column]) -> tuple[int, Types] | None:

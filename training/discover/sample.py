@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.records import JsonRecord
+
     T = TypeVar("T")
 
 RUNS: Final = 20
@@ -36,7 +38,7 @@ def runs_of(items: Sequence[T], most: int) -> list[T]:
     ]
 
 
-def sample_size(records: Sequence[dict[str, object]], most: int) -> int:
+def sample_size(records: Sequence[JsonRecord], most: int) -> int:
     """How many of the records to look at, so that the sample stays within CELLS_MAX."""
     probed = runs_of(records, _PROBED)
     leaves = sum(_leaf_count(record, 0) for record in probed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from worker.model.path import Index, Named
-from worker.model.schema import parse_number
+from worker.model.values import parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +22,8 @@ MOST: Final = 0.97
 """A shape holds where this share of the records has it; the rest may be damaged ones."""
 PLACES_MAX: Final = 64
 """Elements of a list that is entered by place at most."""
+ROW_PLACES_MAX: Final = 4096
+"""Elements of a record that is an array itself at most."""
 NAMES_MAX: Final = 256
 """Different names of points at most."""
 NAME_RECURS: Final = 5
@@ -79,6 +81,16 @@ def shape_of(lists: Sequence[Sequence[object]]) -> ListShape | Refusal:
     return shape if isinstance(shape, ListShape) and _is_row(filled) else "an array of mixed values"
 
 
+def shape_of_rows(records: Sequence[Sequence[object]]) -> ListShape | str:
+    """The shape of records that are arrays: rows, of whatever values, or a list of points."""
+    shape = shape_of(records)
+    if isinstance(shape, str):
+        shape = _by_place([values for values in records if values], ROW_PLACES_MAX)
+    if isinstance(shape, str):
+        return f"{shape}: a record is read by place, or by the names of its points"
+    return shape
+
+
 def is_map(objects: Sequence[dict[str, object]]) -> bool:
     """Whether the keys of objects come and go, as ids do, so that none can be a feature.
 
@@ -98,9 +110,12 @@ def is_map(objects: Sequence[dict[str, object]]) -> bool:
     return sum(count for _, count in most) < MOST * len(objects)
 
 
-def _by_place(filled: Sequence[Sequence[object]]) -> ListShape | Refusal:
-    length, count = Counter(map(len, filled)).most_common(1)[0]
-    if count < MOST * len(filled) or length > PLACES_MAX:
+def _by_place(
+    filled: Sequence[Sequence[object]], places_max: int = PLACES_MAX
+) -> ListShape | Refusal:
+    lengths = Counter(map(len, filled)).most_common(1)
+    length, count = lengths[0] if lengths else (0, 0)
+    if count < max(MOST * len(filled), 1) or length > places_max:
         return "an array of varying length"
     return ListShape(None, length)
 

@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from worker.records import payload
+from worker.records import JsonRecord, payload
 
 REASONS: Final = (
     "empty",
@@ -16,6 +16,7 @@ REASONS: Final = (
     "too_deep",
     "not_json",
     "not_an_object",
+    "not_an_array",
     "wrong_type",
     "missing_features",
 )
@@ -37,8 +38,8 @@ class RecordRejected(ValueError):  # noqa: N818 - reads as what it says
         self.detail = detail
 
 
-def parse_record(value: bytes, bytes_max: int, depth_max: int) -> dict[str, object]:
-    """The JSON object in a value. Raises RecordRejected.
+def parse_record(value: bytes, bytes_max: int, depth_max: int) -> JsonRecord:
+    """The JSON object or array in a value. Raises RecordRejected.
 
     Of a key that stands twice the last counts. A number beyond a double's range reads as infinite:
     whether that matters depends on whether a feature reads it.
@@ -51,7 +52,7 @@ def parse_record(value: bytes, bytes_max: int, depth_max: int) -> dict[str, obje
     if depth_of(plain, depth_max) > depth_max:
         raise RecordRejected("too_deep", f"nested deeper than {depth_max}")
     record = _parse(plain)
-    if not isinstance(record, dict):
+    if not isinstance(record, dict | list):
         raise RecordRejected("not_an_object", "the value is JSON but not an object")
     return record
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from worker.codec.empties import EmptyRecords
 from worker.codec.parse import RecordRejected, parse_record
 from worker.codec.typed import TypedReader
 from worker.model.path import MISSING
-from worker.model.schema import MISSING_CODE, Columns, ValueRejected
+from worker.model.schema import MISSING_CODE, Columns
+from worker.model.values import ValueRejected
 from worker.ports import Decoded
 from worker.records import Rejection
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.model.schema import FeatureSchema
+    from worker.records import JsonRecord
 
 STAGE: Final = "decode"
 """The stage that rejections from here carry."""
@@ -38,9 +41,10 @@ class JsonCodec:
         self._missing_share_max = missing_share_max
         self._schema: FeatureSchema | None = None
         self._fast: TypedReader | None = None
+        self._empties = EmptyRecords()
 
-    def parse(self, value: bytes) -> dict[str, object]:
-        """The JSON object in a value. Raises RecordRejected."""
+    def parse(self, value: bytes) -> JsonRecord:
+        """The JSON object or array in a value. Raises RecordRejected."""
         return parse_record(value, self._record_bytes_max, self._depth_max)
 
     def decode(self, values: Sequence[bytes | None], schema: FeatureSchema) -> Decoded:
@@ -62,6 +66,7 @@ class JsonCodec:
         if self._schema is not schema:
             self._fast = TypedReader.compile(schema, self._record_bytes_max, self._depth_max)
             self._schema = schema
+            self._empties = EmptyRecords()
         return self._fast
 
     def _decode_row(self, row: int, value: bytes | None, batch: _BatchColumns) -> None:
@@ -81,14 +86,17 @@ class JsonCodec:
         columns, schema = batch.columns, batch.schema
         missing = np.isnan(columns.numbers).sum(1) + (columns.codes == MISSING_CODE).sum(1)
         features = len(schema.features)
+        empty = 0
         short = missing > max(self._missing_share_max * features, schema.missing_usual)
         for row in np.flatnonzero(short & batch.kept):
             if missing[row] == features and schema.empty_records:
                 batch.skip(int(row))
+                empty += 1
             else:
                 detail = f"{missing[row]} of {features} features are missing"
                 batch.reject(int(row), "missing_features", detail)
         rows = np.flatnonzero(batch.kept)
+        self._empties.count(empty, len(rows) + empty)
         return Decoded(
             columns=columns if batch.kept.all() else columns.take(rows),
             rows=rows,
@@ -112,13 +120,16 @@ class _BatchColumns:
         self.rejections: list[Rejection] = []
         self.skipped: list[int] = []
 
-    def put(self, row: int, record: dict[str, object]) -> None:
-        """Fill one row. Raises NotOurs or ValueRejected; the row is then not to be used."""
+    def put(self, row: int, record: JsonRecord) -> None:
+        """Fill one row. Raises NotOurs, RecordRejected, ValueRejected; the row is then not used."""
         schema, columns = self.schema, self.columns
+        if isinstance(record, list) != schema.reads_arrays:
+            wanted = "array" if schema.reads_arrays else "object"
+            raise RecordRejected(f"not_an_{wanted}", f"the value is JSON but not an {wanted}")
         if schema.where is not None and not schema.where.matches(record):
             raise NotOurs
-        columns.numbers[row] = [f.number(f.steps.resolve(record)) for f in schema.numbers]
-        columns.codes[row] = [f.code(f.steps.resolve(record)) for f in schema.categories]
+        columns.numbers[row] = [f.number(f.value_in(record)) for f in schema.numbers]
+        columns.codes[row] = [f.code(f.value_in(record)) for f in schema.categories]
         columns.watched[row] = [w.code(w.steps.resolve(record)) for w in schema.watched]
 
     def reject(self, row: int, reason: str, detail: str) -> None:

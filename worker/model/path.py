@@ -80,6 +80,20 @@ class Path:
                 return MISSING
         return value
 
+    def obstacle(self, record: object) -> tuple[Path, object] | None:
+        """What stands where the path needs an object or a list, and where that is; None if nothing.
+
+        A null stands in nobody's way: it is an absent object.
+        """
+        value = record
+        for depth, segment in enumerate(self.segments):
+            if value is MISSING or value is None:
+                return None
+            if not isinstance(value, dict if isinstance(segment, Key) else list):
+                return Path(self.segments[:depth]), value
+            value = _step(value, segment)
+        return None
+
 
 def parse_path(text: str) -> Path:
     """The path that `text` writes. Raises PathInvalid."""

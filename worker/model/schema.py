@@ -7,7 +7,6 @@ Knows nothing of bytes or of the network.
 from __future__ import annotations
 
 import math
-import re
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,17 +15,21 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 import numpy as np
 
-from worker.model.path import MISSING, Path, parse_path
+from worker.model.path import MISSING, Key, Path, parse_path
+from worker.model.values import (
+    Parse,
+    Scalar,
+    ValueRejected,
+    category_text,
+    finite,
+    json_type,
+    parse_number,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Kind = Literal["number", "boolean", "category"]
-Parse = Literal["json", "text", "comma"]
-"""json: as JSON types it; text: a number in a string ("0.005"); comma: the same with a decimal
-comma ("0,005", "1.234,5")."""
-
-Scalar = str | int | float | bool | None
 
 MISSING_CODE: Final = -1
 """Code of a category or a watched value that is absent."""
@@ -34,29 +37,28 @@ SETTLED_CODE: Final = -2
 """Code of a value that training never saw and that came to stay: neither absent nor a signal."""
 OPTIONAL_SHARE: Final = 0.1
 """A feature missing from a larger share of the training records may be missing from any record."""
+NEVER_ABSENT_SHARE: Final = 0.02
+"""One missing from a smaller share is there in every record; damage alone makes for as much."""
 _UNSEEN_CODES: Final = 1 << 30
-_INTEGERS_END: Final = 1 << 63
 
 
 class SchemaInvalid(ValueError):  # noqa: N818 - reads as what it says
     """The schema contradicts itself."""
 
 
-class ValueRejected(ValueError):  # noqa: N818 - reads as what it says
-    """A value is of a type that its feature cannot have."""
-
-
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """One feature: a value in the record and how it becomes a number or a category code.
 
-    `absent` lists the strings that stand for a missing value beside null; `categories` the values
-    seen in training, as text; `lower` and `upper` bound the numbers seen there, and
-    `missing_share` is the share of training records without a value.
+    `absent` lists the strings that stand for a missing value beside null; `unit` is what stands
+    beside every number ("12.5 ms"); `categories` the values seen in training, as text; `lower` and
+    `upper` bound the numbers seen there, and `missing_share` is the share of training records
+    without a value.
     """
 
     path: str
     kind: Kind
     parse: Parse = "json"
+    unit: str = ""
     absent: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     lower: float | None = None
@@ -72,11 +74,35 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         if len(set(self.categories)) != len(self.categories):
             msg = f"feature {self.path}: a category stands twice"
             raise SchemaInvalid(msg)
+        if self.unit and (self.parse == "json" or self.kind != "number"):
+            msg = f"feature {self.path}: a unit stands beside numbers in a string only"
+            raise SchemaInvalid(msg)
 
     @property
     def is_category(self) -> bool:
         """Whether the value becomes a code and not a number."""
         return self.kind == "category"
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nearly all training records had it."""
+        return self.missing_share <= OPTIONAL_SHARE
+
+    def value_in(self, record: object) -> object:
+        """What a record holds there, MISSING where nothing is.
+
+        Raises ValueRejected where (nearly) every record has the feature and something else than an
+        object or a list stands in its way: that is no absent value, but a wrong one.
+        """
+        value = self.steps.resolve(record)
+        if value is MISSING and self.missing_share <= NEVER_ABSENT_SHARE:
+            found = self.steps.obstacle(record)
+            if found is not None:
+                at, instead = found
+                raise ValueRejected(
+                    f"{self.path}: {json_type(instead)} found at {at}, which leads to it"
+                )
+        return value
 
     @cached_property
     def steps(self) -> Path:
@@ -97,7 +123,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         if self.parse == "json":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise self._rejected(value, "a number")
-            return _finite(value, self.path)
+            return finite(value, self.path)
         if not isinstance(value, str):
             raise self._rejected(value, "a number in a string")
         return self._text_number(value)
@@ -121,9 +147,10 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return float(value)
 
     def _text_number(self, text: str) -> float:
-        number = parse_number(text, self.parse)
+        number = parse_number(text, self.parse, self.unit)
         if number is None:
-            raise self._rejected(text, "a number in a string")
+            wanted = "a number in a string"
+            raise self._rejected(text, f"{wanted} with {self.unit}" if self.unit else wanted)
         return number
 
     def _rejected(self, value: object, wanted: str) -> ValueRejected:
@@ -211,6 +238,14 @@ class FeatureSchema(
             twice = sorted({p for p in paths if paths.count(p) > 1})
             msg = f"paths stand twice: {', '.join(twice)}"
             raise SchemaInvalid(msg)
+        if len({isinstance(parse_path(text).segments[0], Key) for text in texts}) > 1:
+            msg = "some paths begin with a key, some with a place: a record is either"
+            raise SchemaInvalid(msg)
+
+    @property
+    def reads_arrays(self) -> bool:
+        """Whether a record is an array, whose places are named, and no object."""
+        return not isinstance(self.features[0].steps.segments[0], Key)
 
     @cached_property
     def numbers(self) -> tuple[Feature, ...]:
@@ -226,7 +261,7 @@ class FeatureSchema(
     def expected(self) -> NDArray[np.int64]:
         """Places, numbers first, then categories, of the features that nearly all records have."""
         features = (*self.numbers, *self.categories)
-        return np.flatnonzero([feature.missing_share <= OPTIONAL_SHARE for feature in features])
+        return np.flatnonzero([feature.is_expected for feature in features])
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -259,70 +294,6 @@ class Columns:
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Columns:
         """The rows picked, in the order asked for."""
         return Columns(self.numbers[rows], self.codes[rows], self.watched[rows])
-
-
-def category_text(value: object) -> str | None:
-    """A JSON scalar as the text that names a category; None for objects, lists and MISSING."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            # 1e3 names the same as 1000; beyond 2^63 no exact integer is meant any more.
-            is_integer = value.is_integer() and abs(value) < _INTEGERS_END
-            return str(int(value)) if is_integer else repr(value)
-        case None:
-            return "null"
-        case _:
-            return None
-
-
-def parse_number(text: str, parse: Parse) -> float | None:
-    """The finite number that a string writes, or None. Python's '1_0' and 'nan' are none."""
-    plain = text.strip()
-    if parse == "comma":
-        if _GROUPED.fullmatch(plain):
-            plain = _GROUPS.sub("", plain)
-        plain = plain.replace(",", ".") if plain.count(",") <= 1 and "." not in plain else ""
-    if not plain or not set(plain) <= _NUMBER_CHARACTERS:
-        return None
-    try:
-        number = float(plain)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def json_type(value: object) -> str:
-    """The JSON name of a value's type, for messages."""
-    names: dict[type, str] = {
-        str: "a string", bool: "a boolean", int: "a number", float: "a number",
-        list: "an array", dict: "an object", type(None): "null",
-    }  # fmt: skip
-    return names.get(type(value), "nothing")
-
-
-_NUMBER_CHARACTERS: Final = frozenset("0123456789+-.eE")
-_GROUPED: Final = re.compile(
-    r"[+-]?[0-9]{1,3}(?:(?:\.[0-9]{3})+,[0-9]+|(?:\.[0-9]{3}){2,}"
-    "|(?:[ '\u00a0\u202f\u2019][0-9]{3})+(?:,[0-9]+)?)"
-)
-"""Thousands set apart, as where the comma is the decimal sign; '1.234' alone may be either."""
-_GROUPS: Final = re.compile("[. '\u00a0\u202f\u2019]")
-
-
-def _finite(value: float, path: str) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        msg = f"{path}: the number is too large"
-        raise ValueRejected(msg)
-    return number
 
 
 def _value_code(text: str) -> int:

@@ -6,7 +6,7 @@ import math
 import sys
 from datetime import UTC, datetime
 
-from worker.model.schema import parse_number
+from worker.model.values import parse_number
 
 
 def time_ms(value: object) -> float:

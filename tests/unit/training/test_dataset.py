@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -111,6 +112,29 @@ class TestReading:
     def test_a_field_that_never_holds_a_time_is_refused_by_name(self) -> None:
         with pytest.raises(DataUnusable, match=r"^no record holds a time at data\.at$"):
             read(history(numbered(3)), bounds=Bounds(time=parse_path("data.at")))
+
+    def test_the_last_stretch_ends_with_the_newest_record(self) -> None:
+        old = history(numbered(100))  # of 1970: nothing is of the last days
+        assert numbers_in(read(old, bounds=Bounds(last_ms=9))) == list(range(90, 100))
+        bounds = Bounds(last_ms=9, end_ms=1050)
+        assert numbers_in(read(old, bounds=bounds)) == list(range(40, 50))
+
+    def test_a_newest_record_that_is_dated_ahead_counts_as_of_now(self) -> None:
+        now = round(time.time() * 1000)
+        stamps = [now - 60_000, now - 10_000, now + 10**9]
+        stretch = read(history(numbered(3), stamps=stamps), bounds=Bounds(last_ms=30_000))
+        assert numbers_in(stretch) == [1, 2]
+
+    def test_the_newest_record_of_all_partitions_counts(self) -> None:
+        broker = MemoryBroker({"t": 2})
+        for key, at in ((b"a", 1000), (b"b", 2000), (b"c", 3000), (b"d", 4000)):
+            broker.send([Output("t", key, b"%d" % at, timestamp=at)])
+        stretch = read(MemoryRecordHistory(broker, "t"), bounds=Bounds(last_ms=1500))
+        assert numbers_in(stretch) == [3000, 4000]
+
+    def test_of_an_empty_topic_there_is_no_last_stretch(self) -> None:
+        with pytest.raises(DataUnusable, match="the stretch is empty"):
+            read(history([]), bounds=Bounds(last_ms=1000))
 
     def test_only_what_lies_within_the_bounds_is_read(self) -> None:
         stretch = read(history(numbered(100)), bounds=Bounds(start_ms=1010, end_ms=1020))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,11 @@ from tests.telemetry import FEATURES, readings
 from training.discover import discover
 from worker.model.path import parse_path
 from worker.model.schema import Feature, Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.model.values import Parse
 
 
 def test_telemetry_is_understood() -> None:
@@ -106,6 +112,62 @@ class TestNumbers:
         assert verdict(lambda i: f"{values[i]:.3f}".replace(".", "," if i % 2 else ".")) == (
             "a text with too many different values"
         )
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        ("write", "parse", "unit"),
+        [
+            ("{:.2f} ms", "text", "ms"),
+            ("{:.1f}%", "text", "%"),
+            ("{:.3f}kB", "text", "kB"),
+            ("${:.2f}", "text", "$"),
+        ],
+    )
+    def test_a_number_may_have_a_unit(self, write: str, parse: Parse, unit: str) -> None:
+        values = noise()
+        found = discover(records(lambda i: write.format(50 + values[i])))
+        assert verdicts(found)["y"] == Feature(path="y", kind="number", parse=parse, unit=unit)
+        assert found.reasons["y"] == f"numbers in {unit}, written as text"
+
+    def test_also_with_a_decimal_comma_and_markers(self) -> None:
+        values = noise()
+        assert verdict(
+            lambda i: f"{100 + values[i]:.2f} €".replace(".", ",") if i % 5 else "-"
+        ) == Feature(path="y", kind="number", parse="comma", unit="€", absent=("-",))
+
+    def test_a_zero_may_do_without(self) -> None:
+        values = noise()
+        found = verdict(lambda i: f"{abs(values[i]):.2f}s" if i % 5 else "0")
+        assert found == Feature(path="y", kind="number", parse="text", unit="s")
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda i: f"{i * i % 997}{'ms' if i % 2 else 's'}",
+            lambda i: f"a{i * i % 997}",
+            lambda i: f"v1.{i % 7}.{i * i % 97}",
+            lambda i: f"10.0.{i % 7}.{i * i % 97}",
+            lambda i: f"{i * i % 997:03}{'abcdef'[i * i % 6]}",
+            lambda i: f"{i * i % 997:04}B",
+            lambda i: f"{i * i % 24:02}:{i % 60:02}h",
+        ],
+    )
+    def test_two_units_and_names_are_none(self, make: Callable[[int], object]) -> None:
+        assert not isinstance(verdict(make), Feature)
+
+    def test_few_that_come_again_with_gaps_are_still_codes(self) -> None:
+        speeds = (10, 100, 1000, 2500, 5000)
+        found = verdict(lambda i: f"{speeds[i % 5]}Mb")
+        assert found == Feature(
+            path="y",
+            kind="category",
+            categories=("1000Mb", "100Mb", "10Mb", "2500Mb", "5000Mb"),
+        )
+
+    def test_very_few_numbers_with_letters_behind_are_names(self) -> None:
+        found = verdict(lambda i: f"{2 + i % 2}d")
+        assert found == Feature(path="y", kind="category", categories=("2d", "3d"))
 
 
 class TestMarkers:

@@ -53,6 +53,59 @@ class TestNamedPoints:
         assert verdict(lambda i: [{"v": i * i % 7}] * (1 + i % 3)) == "an array of varying length"
 
 
+class TestRecordsThatAreArrays:
+    def test_the_places_are_the_features_whatever_stands_there(self) -> None:
+        values = noise()
+        rows: list[list[object]] = [
+            [f"2026-09-01T{i % 24:02}:00:00Z", value, "abc"[i % 3], "eu"]
+            for i, value in enumerate(values)
+        ]
+        found = discover(rows)
+        assert kinds(found) == {"[1]": "number", "[2]": "category"}
+        assert reasons(found) == {"[0]": "a time"}
+        assert [watched.path for watched in schema_of(found).watched] == ["[3]"]
+
+    def test_a_row_of_texts_is_a_row_too(self) -> None:
+        rows: list[list[object]] = [[str(v), "abc"[i % 3]] for i, v in enumerate(noise())]
+        assert kinds(discover(rows)) == {"[0]": "number", "[1]": "category"}
+
+    def test_of_points_the_names_lead_to_the_features(self) -> None:
+        dice = DICE(1)
+        rows: list[list[object]] = [
+            [*dice.sample([{"n": n, "v": dice.random()} for n in "ab"], 2)] for _ in range(1000)
+        ]
+        assert kinds(discover(rows)) == {'[n="a"].v': "number", '[n="b"].v': "number"}
+
+    def test_of_other_objects_the_places_do(self) -> None:
+        rows: list[list[object]] = [[{"v": v}, {"w": {"u": -v * v}}] for v in noise()]
+        assert kinds(discover(rows)) == {"[0].v": "number", "[1].w.u": "number"}
+
+    def test_a_batch_of_records_in_one_is_none(self) -> None:
+        rows: list[list[object]] = [[{"v": v}] * (1 + i % 5) for i, v in enumerate(noise())]
+        found = discover(rows)
+        assert found.schema is None
+        assert reasons(found) == {
+            "[]": "an array of varying length: a record is read by place, or by the names of its"
+            " points"
+        }
+
+    def test_whichever_most_records_are_counts(self) -> None:
+        rows: list[list[object]] = [[value] for value in noise()]
+        objects = records(lambda _: 1.5)
+        assert discover([*objects[:300], *rows]) == discover(rows)
+        assert discover([*objects, *rows[:300]]) == discover(objects)
+
+    def test_the_codec_reads_them_as_they_were_found(self) -> None:
+        values = noise()
+        rows: list[list[object]] = [[v, {"s": "ab"[i % 2]}] for i, v in enumerate(values)]
+        codec = JsonCodec(record_bytes_max=1000, depth_max=9, missing_share_max=0)
+        decoded = codec.decode(
+            [msgspec.json.encode(row) for row in rows], schema_of(discover(rows))
+        )
+        assert decoded.columns.numbers[:, 0].tolist() == values
+        assert decoded.columns.codes[:, 0].tolist() == [i % 2 for i in range(len(rows))]
+
+
 class TestPlaces:
     @pytest.mark.parametrize("make", [float, str, lambda x: x > 0], ids=["json", "text", "bool"])
     def test_a_list_of_fixed_length_is_entered_by_place(self, make: object) -> None:

@@ -44,6 +44,20 @@ class TestEarlierImages:
         renamed = [{"t": r["op"], "old": r["after"], "new": r["before"]} for r in changes()]
         assert set(kinds(discover(renamed))) == {"old.price", "old.size"}
 
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_where_both_are_always_there_it_is_the_one_that_follows(self, *, swapped: bool) -> None:
+        """Whatever their names, an image that was new before is the older one now."""
+        dice = random.Random(1)
+        rows = {f"k{n}": dice.gauss(9, 1) for n in range(30)}
+        made: list[dict[str, object]] = []
+        for _ in range(ROWS):
+            key = dice.choice(list(rows))
+            was, rows[key] = rows[key], dice.gauss(9, 1)
+            images = [{"id": key, "price": price, "unit": "EUR"} for price in (was, rows[key])]
+            made.append(dict(zip("ba" if swapped else "ab", images, strict=True)))
+        newer = "a" if swapped else "b"
+        assert set(kinds(discover(made))) == {f"{newer}.id", f"{newer}.price"}
+
     def test_two_devices_of_one_kind_are_no_images(self) -> None:
         """Not even where both carry the time of the reading."""
         dice = random.Random(1)
@@ -62,6 +76,33 @@ class TestEarlierImages:
             for i in range(ROWS)
         ]
         assert kinds(discover(made)).keys() == {"call.cost", "call.us", "span.cost", "span.us"}
+
+
+class TestNaming:
+    def test_numbers_that_go_with_a_text_one_to_one_name_what_it_names(self) -> None:
+        dice = random.Random(1)
+        made: list[dict[str, object]] = []
+        for i, x in enumerate(noise(ROWS)):
+            key = 1 + dice.randrange(200)
+            made.append({"x": x, "account": 7 * key if i % 100 else 3, "mail": f"u{key}@example"})
+        found = discover(made)
+        assert kinds(found) == {"x": "number"}
+        assert reasons(found)["account"] == "names the same things as mail: an identifier"
+
+    def test_numbers_that_several_texts_share_measure(self) -> None:
+        dice = random.Random(1)
+        made: list[dict[str, object]] = []
+        for x in noise(ROWS):
+            key = dice.randrange(400)
+            made.append({"x": x, "floor": key // 4, "room": f"r{key}"})
+        assert kinds(discover(made)) == {"x": "number", "floor": "number"}
+
+    def test_texts_that_hardly_come_again_tell_nothing(self) -> None:
+        made: list[dict[str, object]] = [
+            {"x": x, "count": i * i % 997, "id": f"{i * i % 997}-{i}"}
+            for i, x in enumerate(noise(ROWS))
+        ]
+        assert kinds(discover(made)) == {"x": "number", "count": "number"}
 
 
 class TestTypes:

@@ -1,17 +1,21 @@
-"""One value's bytes to a JSON object, or the reason why not."""
+"""One value's bytes to a JSON object or array, or the reason why not."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
 from worker.codec.parse import REASONS, RecordRejected, depth_of, parse_record
 
+if TYPE_CHECKING:
+    from worker.records import JsonRecord
+
 DEEP = 3
 
 
-def parse(value: bytes, bytes_max: int = 100_000, depth_max: int = DEEP) -> dict[str, object]:
+def parse(value: bytes, bytes_max: int = 100_000, depth_max: int = DEEP) -> JsonRecord:
     return parse_record(value, bytes_max, depth_max)
 
 
@@ -22,6 +26,7 @@ def parse(value: bytes, bytes_max: int = 100_000, depth_max: int = DEEP) -> dict
         (b' {"a": 1}\n', {"a": 1}),
         (b'{"a": {"b": [1]}}', {"a": {"b": [1]}}),
         ('{"größe": "\\u00e9\\ud83d\\ude00"}'.encode(), {"größe": "é😀"}),
+        (b"[1, []]", [1, []]),
         (b'{"a": 1, "a": 2}', {"a": 2}),
         (b'{"a": "{[{[{["}', {"a": "{[{[{["}),
         (b'{"a": "\\"{[{["}', {"a": '"{[{['}),
@@ -29,7 +34,7 @@ def parse(value: bytes, bytes_max: int = 100_000, depth_max: int = DEEP) -> dict
         (b'\x00{[{[{"a": 1}', {"a": 1}),
     ],
 )
-def test_a_json_object_is_a_record(value: bytes, record: dict[str, object]) -> None:
+def test_a_json_object_or_array_is_a_record(value: bytes, record: JsonRecord) -> None:
     assert parse(value) == record
 
 
@@ -59,7 +64,6 @@ def test_a_number_beyond_a_double_is_infinite_whatever_reads_it(number: str) -> 
         (b'{"a": 1e400, "b": "\xff"}', "not_json", ""),
         (b'{"a": 1e400, oops', "not_json", ""),
         (b'{"a": 1e400} {}', "not_json", ""),
-        (b"[1]", "not_an_object", ""),
         (b"null", "not_an_object", ""),
         (b"1e400", "not_an_object", ""),
     ],

@@ -107,6 +107,76 @@ def test_a_value_of_another_type_rejects_the_record(value: bytes, detail: str) -
     assert reasons(value) == [(0, "wrong_type", detail)]
 
 
+ROWS = FeatureSchema(
+    features=(
+        Feature(path="[0]", kind="number"),
+        Feature(path="[1]", kind="category", categories=("x", "y")),
+    ),
+    watched=(Watched(path="[2].v", value=1),),
+)
+
+
+def test_a_record_may_be_an_array_of_which_the_places_are_read() -> None:
+    decoded = codec().decode([b'[1.5, "y", {"v": 1}, "more"]', b"[2]"], ROWS)
+    assert decoded.columns.numbers.tolist() == [[1.5], [2]]
+    assert decoded.columns.codes.tolist() == [[1], [MISSING_CODE]]
+    assert decoded.columns.watched.tolist() == [[0], [MISSING_CODE]]
+    assert codec().read(b'[1.5, "y"]', ROWS) == [1.5, "y", None]
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "reason"),
+    [
+        (b"[1]", SCHEMA, "not_an_object"),
+        (b"7", SCHEMA, "not_an_object"),
+        (b'{"a": 1}', ROWS, "not_an_array"),
+    ],
+)
+def test_a_record_is_an_object_or_an_array_as_the_schema_says(
+    value: bytes, schema: FeatureSchema, reason: str
+) -> None:
+    wanted = reason.removeprefix("not_")
+    why = f"the value is JSON but not {wanted.replace('_', ' ')}"
+    assert reasons(value, schema=schema) == [(0, reason, why)]
+
+
+def nested(missing_share: float) -> FeatureSchema:
+    return FeatureSchema(
+        features=(
+            Feature(path="a", kind="number"),
+            Feature(path="b.c[0]", kind="number", missing_share=missing_share),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        (b'{"a": 1, "b": 7}', "b.c[0]: a number found at b, which leads to it"),
+        (b'{"a": 1, "b": []}', "b.c[0]: an array found at b, which leads to it"),
+        (b'{"a": 1, "b": {"c": {}}}', "b.c[0]: an object found at b.c, which leads to it"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_feature_is_a_wrong_type(value: bytes, detail: str) -> None:
+    assert reasons(value, schema=nested(0.02)) == [(0, "wrong_type", detail)]
+    assert reasons(value, schema=nested(0.03)) == []
+
+
+@pytest.mark.parametrize("value", [b'{"a": 1, "b": null}', b'{"a": 1, "b": {"c": []}}'])
+def test_what_is_not_there_is_in_nobodys_way(value: bytes) -> None:
+    assert codec().decode([value], nested(0)).missing == 1
+
+
+def test_a_number_with_a_unit_is_read_and_one_without_is_a_wrong_type() -> None:
+    schema = FeatureSchema(features=(Feature(path="t", kind="number", parse="text", unit="ms"),))
+    decoded = codec().decode([b'{"t": "1.5 ms"}', b'{"t": "1.5"}', b'{"t": 1.5}'], schema)
+    assert decoded.columns.numbers.tolist() == [[1.5]]
+    assert [rejection.detail for rejection in decoded.rejections] == [
+        "t: a number in a string with ms expected, a string found",
+        "t: a number in a string expected, a number found",
+    ]
+
+
 def test_a_record_of_another_type_is_skipped() -> None:
     schema = FeatureSchema(features=SCHEMA.features, where=Where(path="type", value="m"))
     other, ours = b'{"type": "n", "a": "no number"}', FULL.replace(b"{", b'{"type": "m", ', 1)

@@ -14,15 +14,11 @@ from worker.model.schema import (
     Columns,
     Feature,
     FeatureSchema,
-    Parse,
     SchemaInvalid,
-    ValueRejected,
     Watched,
     Where,
-    category_text,
-    json_type,
-    parse_number,
 )
+from worker.model.values import Parse, ValueRejected, category_text, json_type, parse_number
 
 NUMBER = Feature(path="x", kind="number", absent=("", "n/a"))
 TEXT = Feature(path="x", kind="number", parse="text")
@@ -249,6 +245,21 @@ def test_a_category_has_categories_each_once(categories: tuple[str, ...]) -> Non
 def test_a_number_has_no_categories() -> None:
     with pytest.raises(SchemaInvalid, match=r"^feature x: categories belong to"):
         Feature(path="x", kind="number", categories=("a",))
+
+
+@pytest.mark.parametrize("unitless", [{"parse": "json"}, {"parse": "text", "kind": "boolean"}])
+def test_a_unit_stands_beside_numbers_in_a_string_only(unitless: dict[str, str]) -> None:
+    row = {"path": "x", "kind": "number", "unit": "ms", **unitless}
+    with pytest.raises(msgspec.ValidationError, match="a unit stands beside"):
+        msgspec.convert(row, Feature)
+
+
+def test_a_schema_reads_objects_or_arrays() -> None:
+    place, key = Feature(path="[0]", kind="number"), Feature(path="a", kind="number")
+    assert FeatureSchema(features=(place,)).reads_arrays
+    assert not FeatureSchema(features=(key,)).reads_arrays
+    with pytest.raises(SchemaInvalid, match="some with a place"):
+        FeatureSchema(features=(place, key))
 
 
 @pytest.mark.parametrize("make", [Where, Watched])
