@@ -187,6 +187,8 @@ class Pipeline:
                 self._stay_held(batch)
             elif batch.records or batch.positions:
                 self._handle(batch)
+            else:  # on an idle topic, too, a promoted model takes over
+                self._seams.scorer.current()
         except (Retryable, MembershipLost) as error:
             self._recover(error)
         else:

@@ -290,6 +290,10 @@ class Metrics(Protocol):
         """A promoted model failed its checks; the current one stays."""
         ...
 
+    def model_confirmed(self) -> None:
+        """After trouble with the store or a version: the model in use is the promoted one."""
+        ...
+
     def ready(self, *, is_ready: bool) -> None:
         """Whether records flow."""
         ...

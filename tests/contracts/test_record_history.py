@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contracts.stands import WAIT_S, Stand, new_name, publish, values
+from training.dataset import Bounds, read_stretch
 from worker.ports import Unreachable
 from worker.records import Output, Partition
 
@@ -77,6 +78,15 @@ def test_a_span_by_time_takes_its_start_in_and_leaves_its_end_out(stand: Stand) 
     assert {partition: (1, 3)} == history.span(2000, 4000)
     assert {partition: (2, 4)} == history.span(2001, None)
     assert {partition: (0, 1)} == history.span(None, 2000)
+
+
+def test_the_last_stretch_is_found_back_from_the_newest_record_before_a_gap(stand: Stand) -> None:
+    topic = stand.topic()
+    _publish_at(stand, topic, [1000, 2000, 3000, 4000])
+    stand.gap(topic)
+    bounds = Bounds(last_ms=1500)
+    stretch = read_stretch(stand.history(topic), bounds, 100, lambda value: value)
+    assert values(stretch.records) == ["3000", "4000"]
 
 
 def test_a_time_after_the_last_record_is_the_end(stand: Stand) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from worker.adapters.artifact_store import DirectoryArtifactStore
 from worker.adapters.kafka import KafkaConnection, KafkaTimings, topic_state
 from worker.codec import JsonCodec
+from worker.model.artifact import ArtifactRejected
 from worker.ports import Unreachable
 from worker.scorer import ScoringModel
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from worker.adapters.clock import Stop
     from worker.settings import Kafka, Limits, ScoreSettings, Settings
+
+log = logging.getLogger(__name__)
 
 VERSION = importlib.metadata.version("latentwatch")
 
@@ -64,6 +68,26 @@ def current_model(store: DirectoryArtifactStore) -> ScoringModel:
         msg = f"no promoted model in {store.place}: train one first"
         raise Unreachable(msg)
     return ScoringModel(store.load(pointer.version), pointer.version)
+
+
+def model_to_start_with(store: DirectoryArtifactStore) -> ScoringModel:
+    """The promoted model or, where that is damaged, the one before it, which is said loudly.
+
+    Raises Unreachable where there is none, ArtifactRejected where both are damaged.
+    """
+    try:
+        return current_model(store)
+    except ArtifactRejected as error:
+        damage = error
+    pointer = store.current()
+    if pointer is None or pointer.previous is None:
+        raise damage
+    try:
+        previous = ScoringModel(store.load(pointer.previous), pointer.previous)
+    except ArtifactRejected:
+        raise damage from None
+    log.error("starting with the previous model %s: %s", pointer.previous, damage)
+    return previous
 
 
 def require_topics(connection: KafkaConnection, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from worker.app.parts import (
     VERSION,
     codec_for,
     connection_of,
-    current_model,
+    model_to_start_with,
     require_topics,
     stop_on_signals,
     store_of,
@@ -126,8 +126,9 @@ def _start(
     store = store_of(settings)
     topics = [settings.topic, *outputs_of(settings)]
     wait.until(lambda: require_topics(connection, topics))
-    model = wait.until(lambda: current_model(store))
+    model = wait.until(lambda: model_to_start_with(store))
     scorer = ReloadingScorer(store, metrics, model, settings.model_check_s)
+    scorer.look()  # so that a promoted model that is refused shows in the metrics at once
     scorer.start()
     closing.callback(scorer.close)
 

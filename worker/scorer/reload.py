@@ -1,7 +1,8 @@
 """Scores with the current model and swaps in a promoted one between batches.
 
 A thread of its own looks at the store's pointer and loads and checks what is new; the loop only
-picks up the finished model. What is refused is said once, and the current model stays.
+picks up the finished model. What is refused is said once, tried again now and then, for its files
+may be mended, and the current model stays.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 JITTER = 0.2
 """Share by which the time between looks at the store varies, so that workers do not march."""
+REFUSED_LOOKS = 10
+"""A version that was refused is loaded again at every so many looks: its files may be whole now."""
 
 
 class ReloadingScorer:
@@ -37,6 +40,8 @@ class ReloadingScorer:
         self._current = first
         self._next: ScoringModel | None = None
         self._refused: str | None = None
+        self._looks_until_retry = 0
+        self._in_doubt = False
         self._complained: tuple[str, bool] | None = None
         self._check_s = check_s
         self._stopped = threading.Event()
@@ -71,7 +76,9 @@ class ReloadingScorer:
         try:
             pointer = self._store.current()
             if pointer is None or self._is_known(pointer):
-                self._complained = None
+                if pointer is None or self._complained != (pointer.version, True):
+                    self._complained = None
+                self._confirm(pointer)
                 return
             version = pointer.version
             self._next = ScoringModel(self._store.load(version), version)
@@ -89,23 +96,37 @@ class ReloadingScorer:
             self._next = None  # rolled back before the loop picked it up
             return True
         waiting = self._next
-        is_waiting = waiting is not None and waiting.note.version == pointer.version
-        return is_waiting or pointer.version == self._refused
+        if waiting is not None and waiting.note.version == pointer.version:
+            return True
+        if pointer.version != self._refused:
+            return False
+        self._looks_until_retry -= 1
+        return self._looks_until_retry > 0
+
+    def _confirm(self, pointer: Pointer | None) -> None:
+        """After trouble: the store answers, and what it points to is in use."""
+        if self._in_doubt and pointer is not None and pointer.version == self._version():
+            self._in_doubt = False
+            self._metrics.model_confirmed()
+            log.info("the store answers, and model %s is the promoted one", pointer.version)
 
     def _refuse(self, version: str, error: Exception) -> None:
         """Say once what is wrong with a version, or that the store is out of reach."""
         is_bad = isinstance(error, ArtifactRejected)
+        self._in_doubt = True
+        if is_bad:
+            self._refused = version
+            self._looks_until_retry = REFUSED_LOOKS
         if (version, is_bad) == self._complained:
             return
         self._complained = (version, is_bad)
         self._metrics.model_refused(version, "rejected" if is_bad else "unreachable")
         log.error("model %s is refused, %s stays: %s", version, self._version(), error)
-        if is_bad:
-            self._refused = version
 
     def _version(self) -> str:
         return self._current.note.version
 
     def _loaded(self, model: ScoringModel) -> None:
         note = model.note
+        self._in_doubt = False
         self._metrics.model_loaded(note.version, note.trained_at, note.threshold)

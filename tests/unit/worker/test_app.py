@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 from worker.adapters.artifact_store import DirectoryArtifactStore
 from worker.adapters.memory import MemoryBroker, MemoryDelivery, MemoryRecordLog
 from worker.app import start_rule
-from worker.model.artifact import Artifact
+from worker.model.artifact import WEIGHTS, Artifact, ArtifactRejected
 from worker.ports import Unreachable
 from worker.records import Output
 from worker.scorer import ScoringModel
@@ -194,15 +194,12 @@ class TestRunning:
             put(broker, encoded(readings(3, seed=8)))
             wait_until(lambda: scored(broker) == 3)
             version = promote(store)
-
-            def taken_over() -> bool:
-                put(broker, encoded(readings(1, seed=8)))
-                return f'version="{version}"' in get(found, "/metrics")
-
-            wait_until(taken_over)
+            # No further record comes: on an idle topic it takes over as well.
+            wait_until(lambda: f'version="{version}"' in get(found, "/metrics"))
+            put(broker, encoded(readings(1, seed=8)))
+            wait_until(lambda: scored(broker) == 4)
 
         run_until(found, watched)
-        assert scored(broker) > 3
 
     def test_without_from_beginning_it_starts_where_training_ended(
         self, broker: MemoryBroker, store: DirectoryArtifactStore, tmp_path: Path
@@ -250,6 +247,52 @@ class TestStarting:
             wait_until(lambda: scored(broker) == 2)
 
         run_until(found, watched)
+
+    def test_where_the_promoted_model_is_damaged_it_starts_with_the_one_before(
+        self,
+        broker: MemoryBroker,
+        store: DirectoryArtifactStore,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        older, newer = promote(store), promote(store)
+        weights = store.path(newer) / WEIGHTS
+        whole = weights.read_bytes()
+        weights.write_bytes(whole[:-1])
+        found = settings(tmp_path, from_beginning=True)
+        put(broker, encoded(readings(2, seed=8)))
+
+        def watched() -> None:
+            wait_until(lambda: scored(broker) == 2)
+            metrics = get(found, "/metrics")
+            assert f'version="{older}"' in metrics
+            assert "latentwatch_model_last_reload_successful 0.0" in metrics
+            weights.write_bytes(whole)
+            wait_until(lambda: f'version="{newer}"' in get(found, "/metrics"))
+            assert "latentwatch_model_last_reload_successful 1.0" in get(found, "/metrics")
+
+        run_until(found, watched)
+        assert f"starting with the previous model {older}" in capsys.readouterr().err
+
+    def test_where_that_is_damaged_as_well_it_does_not(
+        self, broker: MemoryBroker, store: DirectoryArtifactStore, tmp_path: Path
+    ) -> None:
+        del broker
+        versions = [promote(store), promote(store)]
+        for version in versions:
+            (store.path(version) / WEIGHTS).write_bytes(b"")
+        with pytest.raises(ArtifactRejected, match=versions[1]) as raised:
+            worker.app.run(settings(tmp_path))
+        assert raised.value.exit_code == 65
+
+    def test_a_first_model_that_is_damaged_has_none_before_it(
+        self, broker: MemoryBroker, store: DirectoryArtifactStore, tmp_path: Path
+    ) -> None:
+        del broker
+        version = promote(store)
+        (store.path(version) / WEIGHTS).write_bytes(b"")
+        with pytest.raises(ArtifactRejected, match=version):
+            worker.app.run(settings(tmp_path))
 
     def test_a_missing_topic_is_named(self, broker: MemoryBroker, tmp_path: Path) -> None:
         del broker

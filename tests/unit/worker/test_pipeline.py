@@ -86,6 +86,12 @@ class TestDelivering:
         assert committed(broker) == {ONLY: 0}
         assert worker.metrics.of("batch_processed") == []
 
+    def test_an_empty_poll_lets_a_promoted_model_take_over(self) -> None:
+        _, worker = desk()
+        before = worker.scorer.asked
+        worker.turn(3)
+        assert worker.scorer.asked == before + 3
+
     def test_gaps_without_records_are_committed_too(self) -> None:
         broker, worker = desk()
         broker.skip(ONLY, 7)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1024 * 1024
 """Read at once; of a pipe only what is there, so that what comes slowly is not held back."""
+LINE_BYTES_MAX = 64 * 1024 * 1024
+"""A longer line is cut there, which no reader takes for a record."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -32,16 +34,46 @@ def read_lines(stream: BinaryIO, name: str) -> Iterator[list[RawRecord]]:
 
 
 def line_values(stream: BinaryIO, name: str) -> Iterator[list[bytes]]:
-    """The lines of an open stream, in chunks. Raises Unreadable for one that is a JSON array."""
+    """The lines of an open stream, in chunks; of a longer one than LINE_BYTES_MAX its beginning.
+
+    Raises Unreadable for a file that is one JSON array.
+    """
     chunk = _first(stream, name)
-    rest = b""
+    begun = _BegunLine()
     while chunk:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if lines:
-            yield [line.removesuffix(b"\r") for line in lines]
+        first, *others = chunk.split(b"\n")
+        begun.add(first)
+        if others:
+            *whole, last = others
+            yield [line.removesuffix(b"\r") for line in (begun.taken(), *whole)]
+            begun.add(last)
         chunk = _read(stream)
-    if rest:
-        yield [rest.removesuffix(b"\r")]
+    if begun:
+        yield [begun.taken().removesuffix(b"\r")]
+
+
+class _BegunLine:
+    """A line of which the end has not been read yet, in the pieces that it came in."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def __bool__(self) -> bool:
+        return self._size > 0
+
+    def add(self, piece: bytes) -> None:
+        """The next piece; beyond LINE_BYTES_MAX it is let go."""
+        kept = piece[: LINE_BYTES_MAX - self._size]
+        if kept:
+            self._pieces.append(kept)
+            self._size += len(kept)
+
+    def taken(self) -> bytes:
+        """The line; the next one begins."""
+        line = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        return line
 
 
 def line_count(stream: BinaryIO, name: str) -> int:
@@ -52,11 +84,18 @@ def line_count(stream: BinaryIO, name: str) -> int:
 def _first(stream: BinaryIO, name: str) -> bytes:
     """The first chunk, less what a text editor may have put before it."""
     chunk = _read(stream).removeprefix(BYTE_ORDER_MARK)
-    if ".json" in Path(name).suffixes and chunk.lstrip()[:1] == b"[":
+    if ".json" in Path(name).suffixes and _is_one_array(chunk):
         raise Unreadable(
             f"{name} is one JSON array, not a record a line: jq -c '.[]' {name} > records.jsonl"
         )
     return chunk
+
+
+def _is_one_array(chunk: bytes) -> bool:
+    """Whether a file begins as one JSON array over all of it, and not as an array a line."""
+    line, _, next_line = chunk.lstrip().partition(b"\n")
+    is_whole = line.rstrip().endswith(b"]") and next_line.lstrip().startswith(b"[")
+    return line.startswith(b"[") and not is_whole
 
 
 def _read(stream: BinaryIO) -> bytes:

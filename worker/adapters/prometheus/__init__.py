@@ -164,6 +164,11 @@ class PrometheusMetrics:
             self._series.set("model_last_reload_successful", 0)
             self._series.add("model_reloads_total", 1, "refused")
 
+    def model_confirmed(self) -> None:
+        """The store answers, and the model in use is the promoted one."""
+        with self._series.lock:
+            self._series.set("model_last_reload_successful", 1)
+
     def ready(self, *, is_ready: bool) -> None:
         """Whether records flow."""
         with self._series.lock:

@@ -176,7 +176,7 @@ METRICS = (
     Metric(
         "model_last_reload_successful",
         "gauge",
-        "1 if the latest promoted model was taken, 0 if it was refused.",
+        "1 if the promoted model is the one in use, 0 if it was refused or out of reach.",
     ),
     Metric(
         "model_reloads_total",

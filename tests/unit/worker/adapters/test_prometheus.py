@@ -225,6 +225,13 @@ def test_a_refused_model_changes_nothing_but_the_news_of_it(metrics: PrometheusM
     assert value(metrics, "model_reloads_total", result="refused") == 1
 
 
+def test_a_confirmed_model_ends_the_news_of_trouble(metrics: PrometheusMetrics) -> None:
+    metrics.model_refused("v2", "unreachable")
+    metrics.model_confirmed()
+    assert value(metrics, "model_last_reload_successful") == 1
+    assert series(metrics, "model_reloads_total") == {("loaded",): 0, ("refused",): 1}
+
+
 def test_features_beyond_the_limit_share_one_series(metrics: PrometheusMetrics) -> None:
     for i in range(FEATURE_LABELS_MAX + 10):
         metrics.anomaly("info", f"f{i}")

@@ -14,6 +14,7 @@ from tests.waiting import wait_until
 from worker.model.artifact import Artifact, ArtifactRejected, Pointer
 from worker.ports import Unreachable
 from worker.scorer import ReloadingScorer, ScoringModel
+from worker.scorer.reload import REFUSED_LOOKS
 
 TRAINED_AT = "2026-01-02T03:04:05Z"
 
@@ -165,6 +166,43 @@ def test_a_model_that_comes_into_reach_but_is_faulty_is_refused() -> None:
     assert [desk.look(), desk.look()] == ["v1", "v1"]
     assert desk.refused == [("v2", "unreachable"), ("v2", "rejected")]
     assert desk.store.loaded == ["v2", "v2"]
+
+
+def test_a_refused_model_is_tried_again_now_and_then_and_told_of_once() -> None:
+    """Its files may have been completed since."""
+    desk = Desk(FakeStore("v2", faults={"v2": ArtifactRejected("no weights")}))
+    for _ in range(2 * REFUSED_LOOKS):
+        assert desk.look() == "v1"
+    assert desk.store.loaded == ["v2"] * 2
+    assert desk.refused == [("v2", "rejected")]
+    desk.store.faults.clear()
+    assert [desk.look() for _ in range(REFUSED_LOOKS)][-1] == "v2"
+    assert desk.metrics.told[-1] == ("model_loaded", "v2", TRAINED_AT, 2.0)
+
+
+def test_after_an_outage_the_model_in_use_is_confirmed_once() -> None:
+    desk = Desk(FakeStore(pointer_fault=Unreachable("gone")))
+    desk.look()
+    desk.store.pointer_fault = None
+    assert [desk.look(), desk.look()] == ["v1", "v1"]
+    assert desk.metrics.of("model_confirmed") == [()]
+
+
+def test_a_pointer_that_is_gone_confirms_nothing() -> None:
+    desk = Desk(FakeStore(pointer_fault=Unreachable("gone")))
+    desk.look()
+    desk.store.pointer_fault, desk.store.version = None, None
+    desk.look()
+    assert desk.metrics.of("model_confirmed") == []
+
+
+def test_a_promotion_taken_back_after_a_refusal_confirms_the_model_in_use() -> None:
+    desk = Desk(FakeStore("v2", faults={"v2": ArtifactRejected("no weights")}))
+    desk.look()
+    assert desk.metrics.of("model_confirmed") == []
+    desk.store.version = "v1"
+    desk.look()
+    assert desk.metrics.of("model_confirmed") == [()]
 
 
 @pytest.mark.parametrize(
