@@ -30,6 +30,7 @@ WORDS: Final = {
     "replay": ("worker", "Publish the records of a file to a topic."),
     "train": ("training", "Learn what is normal in a topic or a file."),
     "demo": ("workbench", "See it work: a fleet of machines, its faults found live."),
+    "simulate": ("workbench", "Publish that fleet's readings to a topic."),
 }
 """Each word, the program that it belongs to, and what it does."""
 
@@ -147,22 +148,25 @@ def train(
 
 
 def score(
-    records: Sequence[object],
+    records: Path | str | Sequence[object],
     *,
     stream: str,
     store: Path | str = "models",
     every_record: bool = True,
 ) -> Iterator[dict[str, object]]:
-    """Score records (mappings, bytes, None for a tombstone) with the stream's current model.
+    """Score a file or a folder (a Path), or records, with the stream's current model.
 
-    Gives what `latentwatch score --all` prints for each, or, without `every_record`, the anomaly
-    events. Raises Unreachable without a model, ArtifactRejected, SettingsError.
+    Records are mappings, bytes that hold one, or None for a tombstone. Gives what `latentwatch
+    score --all` prints for each, or, without `every_record`, the anomaly events. Raises Unreachable
+    without a model or a file, ArtifactRejected, SettingsError.
     """
-    from worker.app import score_values
+    from worker.app import score_files, score_values
     from worker.settings import load_score_settings
 
     given = {"stream": stream, "store": store}
     settings = load_score_settings(given, config=None, environ=os.environ).settings
+    if isinstance(records, str | Path):
+        return score_files(settings, Path(records), every_record=every_record)
     return score_values(settings, _encoded(records), every_record=every_record)
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from worker.model.path import MISSING
-from worker.model.schema import category_text
 from worker.model.times import time_ms
+from worker.model.values import category_text
 from worker.ports import OutputTooLarge, Unreadable
 from worker.records import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from worker.model.path import Path
     from worker.ports import Clock, Publisher
@@ -41,9 +41,12 @@ class Addressing:
     time: Path | None = None
 
 
+RecordT = TypeVar("RecordT")
+
+
 def replay(
-    chunks: Iterable[Sequence[RawRecord]],
-    to_output: Callable[[RawRecord], Output],
+    chunks: Iterable[Iterable[RecordT]],
+    to_output: Callable[[RecordT], Output],
     publisher: Publisher,
     clock: Clock,
     rate: float | None,

@@ -22,7 +22,7 @@ from worker.settings import Kafka, Settings, leaves, load_settings, variable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OURS = ("topics", "worker", "training")
+OURS = ("topics", "worker", "training", "simulator")
 KNOWN = {variable(name) for model in (Settings, TrainSettings) for name in leaves(model)}
 
 
@@ -144,7 +144,7 @@ def test_the_broker_is_the_one_of_the_tests() -> None:
         assert services()[service]["image"] == f"apache/kafka:{KAFKA_VERSION}"
 
 
-@pytest.mark.parametrize("service", ["worker", "training"])
+@pytest.mark.parametrize("service", ["worker", "training", "simulator"])
 def test_an_image_is_built_from_a_target_that_is_there(service: str) -> None:
     build = services()[service]["build"]
     text = (ROOT / build["dockerfile"]).read_text(encoding="utf-8")

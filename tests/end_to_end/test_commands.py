@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from tests.conftest import ROOT
 from tests.waiting import wait_until
+from workbench.demo.faults import KINDS
+from workbench.demo.simulate import FAULT_HEADER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,6 +220,51 @@ def test_an_interrupted_replay_says_how_far_it_came(
 
 def test_replay_makes_no_topic(terminal: Terminal) -> None:
     done = terminal.type("replay", "readings.csv", "--topic", "never-made")
+    assert (done.code, done.out) == (69, "")
+    assert "no topic never-made" in done.err
+
+
+# --- simulate
+
+
+def test_simulate_tells_in_a_header_what_is_wrong(
+    terminal: Terminal, topic_factory: TopicFactory
+) -> None:
+    topic = topic_factory("pumps")
+    options = ("--topic", topic, "--rate", "2000", "--seconds", "1", "--faults", "0.1")
+    done = terminal.type("simulate", *options)
+    assert done.code == 0
+    assert done.out.startswith(f"0 records of the past and 2,000 live ones acknowledged on {topic}")
+    records = read(terminal.servers, topic)
+    assert len(records) == 2000
+    told = Counter(value.decode() for record in records for _, value in record.headers)
+    assert set(told) > set(KINDS)
+    said = done.out.strip().partition("wrong with them: ")[2].split(", ")
+    assert sorted(f"{count} {kind}" for kind, count in told.items()) == sorted(said)
+    assert {name for record in records for name, _ in record.headers} == {FAULT_HEADER}
+
+
+def test_a_stopped_simulation_ends_in_order(
+    terminal: Terminal, topic_factory: TopicFactory
+) -> None:
+    topic = topic_factory("pumps")
+    process = terminal.start("simulate", "--topic", topic, "--faults", "0")
+    try:
+        wait_until(lambda: read(terminal.servers, topic), 60, "the first records are there")
+    finally:
+        process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert err == f"publishing 100 records/s to {topic} until it is stopped\n"
+    count = len(read(terminal.servers, topic))
+    assert out == (
+        f"0 records of the past and {count:,} live ones acknowledged on {topic};"
+        " wrong with them: nothing\n"
+    )
+
+
+def test_simulate_makes_no_topic(terminal: Terminal) -> None:
+    done = terminal.type("simulate", "--topic", "never-made")
     assert (done.code, done.out) == (69, "")
     assert "no topic never-made" in done.err
 

@@ -11,8 +11,9 @@ import sys
 import urllib.error
 import urllib.request
 import uuid
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections import Counter
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,12 @@ from tests.end_to_end.engine import EngineMissing, open_engine
 from tests.end_to_end.images import TORCH_PLACE, Images
 from tests.waiting import wait_until
 from workbench.demo.container import ContainerBroker
+from workbench.demo.faults import CONTAMINATED
+from workbench.demo.feed import EARLY_BLOCKS
+from workbench.demo.fleet import BLOCK
 from workbench.demo.node import free_ports
 from workbench.demo.probe import answers
+from workbench.demo.simulate import FAULT_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +49,8 @@ REQUIRE_VARIABLE = "LATENTWATCH_REQUIRE_DOCKER"
 COMMAND_S = 300
 WAIT_S = 60.0
 NORMAL = 3000
+FILLED_S = 200.0  # a week of records on a machine that may be busy
+EARLY_FAULTS = CONTAMINATED * EARLY_BLOCKS * BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +302,34 @@ def shares(worker: str) -> int:
     return round(float(lines[0].rpartition(" ")[2])) if lines else 0
 
 
+def test_the_simulator_fills_a_topic_and_says_what_is_wrong(project: Project) -> None:
+    """On a topic of its own, for the others know theirs by heart."""
+    demo = {"LATENTWATCH_TOPIC": "fleet", "COMPOSE_PROFILES": "demo"}
+    fleet = replace(project, environ={**project.environ, **demo})
+    fleet.compose("up", "--detach", "simulator")
+    consumer = KafkaConsumer(
+        "fleet", bootstrap_servers=project.bootstrap_servers, auto_offset_reset="earliest"
+    )
+    faults: Counter[str] = Counter()
+
+    def has_live_faults() -> bool:
+        for records in consumer.poll(timeout_ms=200).values():
+            for record in records:
+                faults.update(
+                    value.decode() for name, value in record.headers if name == FAULT_HEADER
+                )
+        return faults.total() > EARLY_FAULTS  # those in the week before
+
+    try:
+        wait_until(has_live_faults, FILLED_S, "faults among the live records")
+    finally:
+        consumer.close()
+    fleet.compose("stop", "simulator")
+    (simulator,) = fleet.containers("simulator")
+    assert simulator["ExitCode"] == 0
+    assert "60,000 records of the past" in fleet.compose("logs", "simulator")
+
+
 def test_a_stop_ends_a_worker_in_order(trained: Trained) -> None:
     trained.project.compose("stop", "worker")
     codes = {container["ExitCode"] for container in trained.project.containers("worker")}
@@ -307,7 +342,7 @@ def test_the_broker_of_tests_and_demo_runs_from_the_same_image(
 ) -> None:
     if "DOCKER_HOST" in project.environ:
         monkeypatch.setenv("DOCKER_HOST", project.environ["DOCKER_HOST"])
-    with ContainerBroker() as broker:
+    with closing(ContainerBroker()) as broker:
         assert answers(broker.bootstrap_servers, timeout_s=5.0)
         servers = broker.bootstrap_servers
     assert not answers(servers, timeout_s=0.5)

@@ -30,10 +30,10 @@ STUCK: Final = "stuck sensor"
 KINDS: Final = (SPIKE, BROKEN, SHIFT, CATEGORY, CONSTANT, STUCK)
 
 SHARE: Final = 0.02
-"""Of the live records are faults, of each kind as many."""
-OF_EACH: Final = round(SHARE * BLOCK / len(KINDS))
-RUNS: Final = {SHIFT: 5, STUCK: OF_EACH}
-"""Records of one machine in a row that such a fault lasts; the others hit one record."""
+"""Of the live records are faults, of each kind as many, unless another share is asked for."""
+RUNS: Final = {SHIFT: 5, STUCK: 20}
+"""Records of one machine in a row that such a fault lasts, where there are so many; the others hit
+one record."""
 CONTAMINATED: Final = 0.0002
 """Share of faults in the records that are learned from, where nobody knows of them."""
 SPIKE_DEVIATIONS: Final = (6.0, 9.0)
@@ -71,18 +71,19 @@ class Reach:
 
 
 class Saboteur:
-    """Spoils blocks of readings in place."""
+    """Spoils blocks of readings in place; `share` of the live records, to a thousandth about."""
 
-    def __init__(self, seed: int, reach: Reach) -> None:
+    def __init__(self, seed: int, reach: Reach, share: float = SHARE) -> None:
         self._seed = seed
         self._reach = reach
+        self._of_each = max(round(share * BLOCK / len(KINDS)), 1) if share else 0
 
     def spoil(self, readings: Readings, number: int) -> None:
         """Put a live block's share of faults into it."""
         rng = np.random.default_rng([self._seed, number, 1])
         for kind in sorted(KINDS, key=lambda kind: -RUNS.get(kind, 1)):  # long ones need room
-            run = RUNS.get(kind, 1)
-            for _ in range(OF_EACH // run):
+            run = max(min(RUNS.get(kind, 1), self._of_each), 1)
+            for _ in range(self._of_each // run):
                 self._put(readings, kind, _free_rows(readings, run, rng), rng, _NEW_VALUES["live"])
 
     def contaminate(self, readings: Readings, number: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from workbench.demo.faults import Reach, Saboteur
+from workbench.demo.faults import SHARE, Reach, Saboteur
 from workbench.demo.fleet import BLOCK, STEP_S, Fleet
 from workbench.demo.poison import POISONS
 from worker.adapters.files import FilesHistory, read_files
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 EARLY_BLOCKS: Final = 10
 """Blocks of the fleet's records to learn from: a week of its time."""
-POISON_SHARE: Final = 0.0025
-"""Of the live records of a fleet."""
+POISON_PER_FAULT: Final = 0.125
+"""Live records of a fleet that nobody can read, beside its faults."""
 EARLY_SHARE: Final = 0.7
 """Of the user's records, the share to learn from, where there are few."""
 EARLY_MAX: Final = 100_000
@@ -70,17 +70,23 @@ class Feed(Protocol):
 
 
 class FleetFeed:
-    """The simulated fleet, its last record at `end_s`, about, when `live` records were taken."""
+    """The simulated fleet, its last record at `end_s`, about, when `live` records were taken.
+
+    `faults`: their share of the live records; without any there is no poison either.
+    """
 
     judged = True
 
-    def __init__(self, seed: int, rate: float, live: int, end_s: float) -> None:
+    def __init__(
+        self, seed: int, rate: float, live: int, end_s: float, faults: float = SHARE
+    ) -> None:
         self.rate = rate
+        self._poison = round(POISON_PER_FAULT * faults * BLOCK)
         blocks = EARLY_BLOCKS + math.ceil(live / BLOCK)
         self._seed = seed
         self._fleet = Fleet(seed, end_s - blocks * BLOCK * STEP_S)
         self._early = [self._fleet.block(number) for number in range(EARLY_BLOCKS)]
-        self._saboteur = Saboteur(seed, Reach.of(self._early))
+        self._saboteur = Saboteur(seed, Reach.of(self._early), faults)
         days = EARLY_BLOCKS * BLOCK * STEP_S / 86_400
         self.about = f"{EARLY_BLOCKS * BLOCK:,} records of a fleet of pumps, {days:.1f} of its days"
 
@@ -97,7 +103,7 @@ class FleetFeed:
             block = self._fleet.block(number)
             self._saboteur.spoil(block, number)
             rng = np.random.default_rng([self._seed, number, 2])
-            yield from _with_poison(list(_items(block)), rng)
+            yield from _with_poison(list(_items(block)), self._poison, rng)
             number += 1
 
 
@@ -143,10 +149,9 @@ def _items(readings: Readings) -> Iterator[Item]:
     return (Item(*row) for row in rows)
 
 
-def _with_poison(items: list[Item], rng: np.random.Generator) -> Iterator[Item]:
-    """The items with poison of every kind in turn between them, anywhere."""
+def _with_poison(items: list[Item], count: int, rng: np.random.Generator) -> Iterator[Item]:
+    """The items with `count` poisons of every kind in turn between them, anywhere."""
     kinds = list(POISONS)
-    count = round(POISON_SHARE * len(items))
     places = sorted(rng.integers(1, len(items), count).tolist())
     for i, (start, end) in enumerate(zip([0, *places], [*places, len(items)], strict=True)):
         yield from items[start:end]

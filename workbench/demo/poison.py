@@ -18,7 +18,7 @@ _DEPTH: Final = 200
 POISONS: Final[Mapping[str, bytes | None]] = {
     "not JSON": b"\xff\xfe<pump>speed=1480</pump>",
     "cut off": b'{"machine":"pump-00","timestamp":"2026-01-01T00:00:00.000Z","motor":{"speed_r',
-    "no object": b"[1480.2, 62.1, 31.5]",
+    "no object": b"1480.2",
     "text for a number": b'{"machine":"pump-00","motor":{"speed_rpm":"fast","current_a":{}}}',
     "empty": b"",
     "too deep": b'{"motor":' * _DEPTH + b"1" + b"}" * _DEPTH,

@@ -61,6 +61,16 @@ def test_two_per_cent_are_faults_of_each_kind_as_many(spoiled: Spoiled) -> None:
     assert len(KINDS) * 20 / BLOCK == SHARE
 
 
+@pytest.mark.parametrize(
+    ("share", "of_each"), [(0.0, 0), (0.0001, 1), (0.005, 5), (0.2, 200)], ids=str
+)
+def test_another_share_may_be_asked_for(share: float, of_each: int, spoiled: Spoiled) -> None:
+    block = Fleet(0, START_S).block(7)
+    Saboteur(0, spoiled.reach, share).spoil(block, 7)
+    found = {kind: int(np.sum(block.faults == kind)) for kind in KINDS}
+    assert found == dict.fromkeys(KINDS, of_each)
+
+
 def test_the_same_seed_spoils_the_same_records(spoiled: Spoiled) -> None:
     again = Fleet(0, START_S).block(7)
     Saboteur(0, spoiled.reach).spoil(again, 7)

@@ -41,6 +41,11 @@ def test_live_records_of_a_fleet_hold_faults_and_every_poison(fleet: FleetFeed) 
     assert sum(label in POISONS for label in labels) == 15
 
 
+def test_without_faults_nothing_is_wrong_with_live_records() -> None:
+    feed = FleetFeed(seed=0, rate=600, live=0, end_s=NOW_S, faults=0.0)
+    assert {item.label for item in islice(feed.live(), BLOCK)} == {None}
+
+
 def test_a_live_record_comes_with_its_factors(fleet: FleetFeed) -> None:
     item = next(fleet.live())
     assert len(item.factors) == len(FACTORS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ class Shown:
 
 def run(stage: Scorer, feed: Feed, folder: Path, seconds: float) -> Tally:
     tally, screen = Tally(TOPICS, judged=False), Shown()
-    with Kept(folder) as kept:
+    with closing(Kept(folder)) as kept:
         Live(stage, feed, tally, kept, screen).run(seconds)
     assert screen.times > 0
     return tally
@@ -123,7 +124,7 @@ def test_what_does_not_come_out_in_time_is_lost(
 
 
 def test_what_was_sent_is_kept_line_for_line_with_the_truth(tmp_path: Path) -> None:
-    with Kept(tmp_path) as kept:
+    with closing(Kept(tmp_path)) as kept:
         kept.send([Item(b"k", b'{"a":1}', "spike", (0.5,)), Item(b"k", None), Item(b"k", b"")])
         kept.arrive(["t-0-0", "t-0-1", "t-1-0"])
         kept.event(scored(0))

@@ -83,6 +83,6 @@ def test_the_result_has_a_row_for_every_kind() -> None:
     ],
 )
 def test_what_is_left_is_named(kind: str, says: str) -> None:
-    lines = where_to_look(kind, TOPICS, Path("d"), "b:1")
+    lines = where_to_look(kind, TOPICS, Path("d"), "b:1", "bin/latentwatch")
     assert [line for line in lines if says in line]
-    assert "    latentwatch score d/live.jsonl --stream fleet --store d/models" in lines
+    assert "    bin/latentwatch score d/live.jsonl --stream fleet --store d/models" in lines
