@@ -97,13 +97,13 @@ def test_tests_wait_for_conditions() -> None:
     assert [place for path in sleepers for place in calls(path, "time.sleep", "sleep")] == []
 
 
-@pytest.mark.parametrize("program", ["worker", "training"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_architecture_page_names_every_module(program: str) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [name for name in _rooms(ROOT / program) if f"`{program}/{name}`" not in page] == []
 
 
-@pytest.mark.parametrize("program", ["worker", "training"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_architecture_page_names_no_module_that_is_gone(program: str) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = {word for word in page.split("`")[1::2] if word.startswith(f"{program}/")}

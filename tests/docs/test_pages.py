@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import click
 import jsonschema
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "quickstart.md", ROOT / "deploy" / "README.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DRAWING = {"svg", "style", "rect", "defs", "text", "tspan", "g", "use"}
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
 
@@ -85,3 +87,16 @@ def test_the_python_of_the_readme_runs(
     (snippet,) = blocks(ROOT / "README.md", "python")
     exec(compile(snippet, "README.md", "exec"), {"records": readings(300)})  # noqa: S102 - our own
     assert len(capsys.readouterr().out.splitlines()) == 300
+
+
+def test_the_pictures_are_small_and_harmless() -> None:
+    """A page is soon loaded, and GitHub shows an SVG that runs nothing and asks for nothing."""
+    pictures = sorted((ROOT / "docs").glob("*.svg"))
+    assert [picture.name for picture in pictures] == ["demo.svg"]
+    for picture in pictures:
+        text = picture.read_text("utf-8")
+        assert len(text.encode()) < 80_000
+        elements = list(ET.fromstring(text).iter())  # noqa: S314 - our own
+        assert {element.tag.partition("}")[2] for element in elements} <= DRAWING
+        assert all(element.get("href", "#").startswith("#") for element in elements)
+        assert "url(" not in text
