@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ def watch(data: Telemetry, cluster: Cluster, folder: Path) -> Compared:
 
     tested = messages(data.columns, data.test, first_ms + 1000 * len(data.train))
     places = cluster.produce(topic, tested)
-    with Worker(settings, folder / f"{topic}.log") as worker:
+    with closing(Worker(settings, folder / f"{topic}.log")) as worker:
         worker.wait_ready()
         cluster.wait_committed(f"latentwatch.{topic}", cluster.ends(topic), WATCH_TIMEOUT_S)
         if (code := worker.stop()) != 0:
@@ -162,7 +163,10 @@ def summary(compared: Sequence[Compared]) -> str:
 
 def main() -> None:
     """Both sets on the best broker that can be had."""
-    with open_broker() as broker, tempfile.TemporaryDirectory(prefix="latentwatch-") as name:
+    with (
+        closing(open_broker()) as broker,
+        tempfile.TemporaryDirectory(prefix="latentwatch-") as name,
+    ):
         folder = Path(name)
         public = public_telemetry(ROOT.parent / "shared")
         if public is None:

@@ -10,15 +10,8 @@ from training.retrain import Outcome, Plan, Progress, retrain
 from training.retrain import inspect as inspect_stretch
 from worker.adapters.artifact_store import DirectoryArtifactStore
 from worker.adapters.files import FilesHistory, ValuesHistory
-from worker.adapters.kafka import (
-    KafkaConnection,
-    KafkaRecordHistory,
-    KafkaTimings,
-    quiet_client_logs,
-    topic_state,
-)
-from worker.codec import JsonCodec
-from worker.ports import Unreachable
+from worker.adapters.kafka import KafkaRecordHistory, quiet_client_logs
+from worker.app import codec_for, connection_of, require_topics, timings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +21,6 @@ if TYPE_CHECKING:
     from training.settings import TrainSettings
     from worker.model.schema import FeatureSchema, Where
     from worker.ports import RecordHistory
-
-LOOK_UP_S = 5.0
 
 
 def train(
@@ -50,7 +41,7 @@ def train(
     store = DirectoryArtifactStore(settings.store, settings.stream)
     plan = _plan(settings, source, bounds, where, schema)
     try:
-        return retrain(history, _codec(settings), store, plan, progress)
+        return retrain(history, codec_for(settings.limits), store, plan, progress)
     finally:
         history.close()
 
@@ -67,7 +58,7 @@ def inspect(
     history = _history(settings, source)
     plan = _plan(settings, source, bounds, where, schema)
     try:
-        return inspect_stretch(history, _codec(settings), plan, progress)
+        return inspect_stretch(history, codec_for(settings.limits), plan, progress)
     finally:
         history.close()
 
@@ -94,15 +85,6 @@ def _plan(
     )
 
 
-def _codec(settings: TrainSettings) -> JsonCodec:
-    limits = settings.limits
-    return JsonCodec(
-        record_bytes_max=limits.record_bytes_max,
-        depth_max=limits.depth_max,
-        missing_share_max=limits.missing_share_max,
-    )
-
-
 def _history(
     settings: TrainSettings, source: Path | Sequence[bytes | None] | None
 ) -> RecordHistory:
@@ -115,9 +97,6 @@ def _history(
 
 def _topic_history(settings: TrainSettings) -> RecordHistory:
     quiet_client_logs()
-    kafka, topic = settings.kafka, settings.topic or ""
-    connection = KafkaConnection(kafka.bootstrap_servers, kafka.client_id)
-    if topic_state(connection, [topic], LOOK_UP_S).get(topic) is None:
-        msg = f"no topic {topic} at {kafka.bootstrap_servers}"
-        raise Unreachable(msg)
-    return KafkaRecordHistory(connection, KafkaTimings(request_s=kafka.request_timeout_s), topic)
+    topic, connection = settings.topic or "", connection_of(settings.kafka)
+    require_topics(connection, [topic])
+    return KafkaRecordHistory(connection, timings_of(settings.kafka), topic)

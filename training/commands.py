@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,13 @@ from training.app import inspect as inspect_stretch
 from training.app import train as train_model
 from training.dataset import Bounds
 from training.retrain import Progress
-from training.settings import load_train_settings
+from training.settings import (
+    SettingsError,
+    TrainSettings,
+    lacks_a_name,
+    leaves,
+    load_train_settings,
+)
 from training.summary import (
     discovery_lines,
     discovery_table,
@@ -26,11 +31,15 @@ from training.summary import (
     outcome_table,
     schema_from,
 )
+from worker.commands.options import AS_JSON, CONFIG, overrides, setting, warn
 from worker.model.path import PathInvalid, parse_path
 from worker.model.schema import FeatureSchema, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+NO_STREAM = "a FILE needs --stream NAME, LATENTWATCH_STREAM, or stream in latentwatch.toml"
+NO_SOURCE = "give a FILE, --topic NAME, LATENTWATCH_TOPIC, or topic in latentwatch.toml"
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -67,25 +76,36 @@ class Moment(click.ParamType[int]):
         return round(zoned.timestamp() * 1000)
 
 
+SETTINGS = leaves(TrainSettings)
+
+
 @click.command()
 @click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
-@click.option("--topic", help="Topic to learn from, in place of a file.")
-@click.option("--stream", help="Name of the model in the store.  [default: the topic]")
+@setting("--topic", "topic", SETTINGS)
 @click.option(
-    "--store",
-    envvar="LATENTWATCH_STORE",
-    show_envvar=True,
-    help="Folder of the models.  [default: models]",
+    "--stream",
+    help="Name of the model's folder in the store.  [env var: LATENTWATCH_STREAM; default: the"
+    " topic]",
 )
-@click.option("--bootstrap-servers", help="Brokers, host:port.  [default: localhost:9092]")
-@click.option("--last", type=Duration(), help="Only the newest stretch of the topic, as 7d.")
+@setting("--store", "store", SETTINGS)
+@setting("--bootstrap-servers", "kafka.bootstrap_servers", SETTINGS)
+@click.option(
+    "--last",
+    type=Duration(),
+    help="Only the newest stretch of the topic, as 7d, back from its newest record.",
+)
 @click.option("--from", "start", type=Moment(), help="Only from this time on.")
 @click.option("--to", "end", type=Moment(), help="Only before this time.")
-@click.option("--time", "time_path", help="Path of the event time in a record.")
+@click.option(
+    "--time",
+    "time_path",
+    metavar="PATH",
+    help="Path of the event time in a record.  [default: the time on the topic]",
+)
 @click.option("--where", "where_text", metavar="PATH=VALUE", help="Only records that hold this.")
-@click.option("--alert-rate", type=float, help="Share of normal records that may be flagged.")
-@click.option("--alerts-per-day", type=float, help="The same as a number a day.")
-@click.option("--seed", type=int, help="Same data, seed and machine: same model.")
+@setting("--alert-rate", "training.alert_rate", SETTINGS)
+@setting("--alerts-per-day", "training.alerts_per_day", SETTINGS)
+@setting("--seed", "training.seed", SETTINGS)
 @click.option(
     "--dry-run", is_flag=True, help="Only show what would be learned from: features and reasons."
 )
@@ -95,14 +115,8 @@ class Moment(click.ParamType[int]):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What --dry-run --json printed, edited, in place of finding it out.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
-@click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="LATENTWATCH_CONFIG",
-    show_envvar=True,
-    help="TOML file with settings; else ./latentwatch.toml, if there is one.",
-)
+@CONFIG
+@AS_JSON
 def train(
     file: Path | None,
     config: Path | None,
@@ -112,21 +126,21 @@ def train(
     dry_run: bool,
     **given: object,
 ) -> None:
-    """Learn what is normal in a topic or a file of JSON lines, and promote the model.
+    """Learn what is normal in a topic, a file or a folder of files, and promote the model.
 
     \b
     Examples:
       latentwatch train --topic readings --last 7d
-      latentwatch train readings.jsonl --stream readings --time timestamp
+      latentwatch train readings.csv --stream readings --time timestamp
       latentwatch train --topic readings --dry-run
+
+    Files are those that latentwatch score takes. Says what was learned from, whether the model was
+    promoted, and what it would have flagged in records that it had not seen.
     """
-    _check_source(file, given)
-    bounds = _bounds(given)
-    where, schema = _where(given), _schema(schema_file)
-    loaded = load_train_settings(_overrides(given), config=config, environ=os.environ)
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    settings = loaded.settings
+    _check_bounds(file, given)
+    bounds, where = _bounds(given), _where(given)
+    schema = _schema(schema_file)
+    settings = _settings(file, config, given)
     if dry_run:
         with _progress() as progress:
             found = inspect_stretch(settings, file, bounds, where, schema, progress)
@@ -139,27 +153,35 @@ def train(
     click.echo(shown or outcome_lines(outcome, settings.stream))
 
 
-def _check_source(file: Path | None, given: dict[str, object]) -> None:
-    if (file is None) == (given["topic"] is None):
-        msg = "give either a FILE or --topic"
-        raise click.UsageError(msg)
-    if file is not None and given["stream"] is None:
-        msg = "a FILE needs --stream NAME"
-        raise click.UsageError(msg)
-    if file is not None and any(given[name] is not None for name in ("last", "start", "end")):
-        msg = "--last, --from and --to bound a topic, not a FILE"
-        raise click.UsageError(msg)
-    if given["last"] is not None and given["start"] is not None:
-        msg = "--last and --from exclude each other"
-        raise click.UsageError(msg)
+def _settings(file: Path | None, config: Path | None, given: dict[str, object]) -> TrainSettings:
+    """The settings, which name what there is to learn from unless it is the file."""
+    try:
+        loaded = load_train_settings(overrides(given), config=config, environ=os.environ)
+    except SettingsError as error:
+        if not lacks_a_name(error):
+            raise
+        raise click.UsageError(NO_STREAM if file else NO_SOURCE) from None
+    if file is None and loaded.settings.topic is None:
+        raise click.UsageError(NO_SOURCE)
+    warn(loaded.warnings)
+    return loaded.settings
+
+
+def _check_bounds(file: Path | None, given: dict[str, object]) -> None:
+    last, start, end = given["last"], given["start"], given["end"]
+    if file is not None and given["topic"] is not None:
+        raise click.UsageError("give either a FILE or --topic")
+    if file is not None and any(bound is not None for bound in (last, start, end)):
+        raise click.UsageError("--last, --from and --to bound a topic, not a FILE")
+    if last is not None and start is not None:
+        raise click.UsageError("--last and --from exclude each other")
+    if isinstance(start, int) and isinstance(end, int) and start >= end:
+        raise click.UsageError("--from must be before --to")
 
 
 def _bounds(given: dict[str, object]) -> Bounds:
     start, end, last = given.pop("start"), given.pop("end"), given.pop("last")
     time_text = given.pop("time_path")
-    if isinstance(last, float):
-        until = end if isinstance(end, int) else round(time.time() * 1000)
-        start = until - round(last * 1000)
     try:
         path = parse_path(time_text) if isinstance(time_text, str) else None
     except PathInvalid as error:
@@ -167,6 +189,7 @@ def _bounds(given: dict[str, object]) -> Bounds:
     return Bounds(
         start_ms=start if isinstance(start, int) else None,
         end_ms=end if isinstance(end, int) else None,
+        last_ms=round(last * 1000) if isinstance(last, float) else None,
         time=path,
     )
 
@@ -192,16 +215,6 @@ def _schema(file: Path | None) -> FeatureSchema | None:
         return schema_from(msgspec.json.decode(file.read_bytes()))
     except (ValueError, msgspec.MsgspecError) as error:
         raise click.UsageError(f"--schema {file}: {error}") from None
-
-
-def _overrides(given: dict[str, object]) -> dict[str, object]:
-    names = {
-        "bootstrap_servers": "kafka.bootstrap_servers",
-        "alert_rate": "training.alert_rate",
-        "alerts_per_day": "training.alerts_per_day",
-        "seed": "training.seed",
-    }
-    return {names.get(name, name): value for name, value in given.items()}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from worker.settings import (
     Limits,
     Loaded,
     Settings,
+    SettingsError,
     Store,
     Topic,
     leaves,
@@ -33,8 +34,10 @@ class Training(BaseModel):
     alert_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         1e-4, description="Share of normal records that may be flagged."
     )
-    alerts_per_day: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+    alerts_per_day: float | None = Field(
         None,
+        gt=0,
+        allow_inf_nan=False,
         description="The same as a number a day; resolved to a rate by the stretch's own traffic.",
     )
     rows_max: Count = Field(
@@ -49,8 +52,11 @@ class TrainSettings(BaseModel):
 
     model_config = CLOSED
 
-    stream: Topic = Field(description="Name of the model's folder in the store.")
-    topic: Topic | None = Field(None, description="Topic to learn from; None for a file.")
+    stream: Topic = Field(
+        description="Name of the model's folder in the store; that of the topic, where none is"
+        " given."
+    )
+    topic: Topic | None = Field(None, description="Topic to learn from, in place of a file.")
     store: Store = Field(Path("models"), description="Folder of the models.")
     kafka: Kafka = Field(default_factory=Kafka)
     limits: Limits = Field(default_factory=Limits)
@@ -73,4 +79,19 @@ def load_train_settings(
     return load(TrainSettings, overrides, config=config, environ=environ, elsewhere=elsewhere)
 
 
-__all__ = ["TRAINING_SECTION", "TrainSettings", "Training", "load_train_settings"]
+def lacks_a_name(error: SettingsError) -> bool:
+    """Whether all that is wrong is that neither a stream nor a topic was named anywhere."""
+    return [problem.partition(":")[0] for problem in error.problems] == ["stream"] and (
+        "is required" in error.problems[0]
+    )
+
+
+__all__ = [
+    "TRAINING_SECTION",
+    "SettingsError",
+    "TrainSettings",
+    "Training",
+    "lacks_a_name",
+    "leaves",
+    "load_train_settings",
+]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from training.discover import CATEGORIES_PENDING
-from worker.model.schema import Feature, FeatureSchema, Kind, Parse, Scalar, Watched
+from worker.model.schema import Feature, FeatureSchema, Kind, Watched
+from worker.model.values import Parse, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ class _FeatureRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     path: str
     kind: Kind
     parse: Parse = "json"
+    unit: str = ""
     absent: tuple[str, ...] = ()
     reason: str = ""
 
@@ -132,6 +134,8 @@ def _feature_row(feature: Feature, reasons: dict[str, str]) -> dict[str, object]
     row: dict[str, object] = {"path": feature.path, "kind": feature.kind}
     if feature.parse != "json":
         row["parse"] = feature.parse
+    if feature.unit:
+        row["unit"] = feature.unit
     if feature.absent:
         row["absent"] = feature.absent
     return {**row, "reason": reasons[feature.path]}
@@ -140,7 +144,12 @@ def _feature_row(feature: Feature, reasons: dict[str, str]) -> dict[str, object]
 def _feature_from(row: _FeatureRow) -> Feature:
     categories = CATEGORIES_PENDING if row.kind == "category" else ()
     return Feature(
-        path=row.path, kind=row.kind, parse=row.parse, absent=row.absent, categories=categories
+        path=row.path,
+        kind=row.kind,
+        parse=row.parse,
+        unit=row.unit,
+        absent=row.absent,
+        categories=categories,
     )
 
 

@@ -21,7 +21,6 @@ from workbench.demo.node import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "latentwatch")
@@ -73,7 +72,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Worker:
-    """A running `latentwatch run`; killed when its context is left and it still runs."""
+    """A running `latentwatch run`; killed when it is closed and still runs."""
 
     def __init__(
         self,
@@ -171,15 +170,8 @@ class Worker:
         self.terminate()
         return self.wait(timeout_s)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Kill it where it still runs."""
         if self.code is None:
             self.kill()
 

@@ -5,9 +5,9 @@ None of the product's adapters is used here: they are what is measured.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
@@ -20,7 +20,6 @@ from bench.stand.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from kafka import OffsetAndMetadata
     from kafka.consumer.fetcher import ConsumerRecord
@@ -97,7 +96,7 @@ class Cluster:
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end offset of each partition."""
-        with Reader(self.bootstrap_servers, topic) as reader:
+        with closing(Reader(self.bootstrap_servers, topic)) as reader:
             return reader.ends()
 
     def committed(self, group: str) -> dict[int, int]:
@@ -118,7 +117,7 @@ class Cluster:
 
     def read(self, topic: str) -> list[ConsumerRecord]:
         """All that the topic holds now, of committed transactions."""
-        with Reader(self.bootstrap_servers, topic) as reader:
+        with closing(Reader(self.bootstrap_servers, topic)) as reader:
             return reader.read_on()
 
     @contextmanager
@@ -180,13 +179,6 @@ class Reader:
         wait_for(is_at_end, WAIT_S, f"all of {self._partitions} is read")
         return records
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the connection."""
         self._consumer.close(autocommit=False)

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +53,7 @@ def test_without_a_broker_run_waits_alive_and_then_names_it(
         "startup_timeout_s": "3",
     }
     settings = {variable(name): value for name, value in named.items()}
-    with Worker(settings, tmp_path / "log") as worker:
+    with closing(Worker(settings, tmp_path / "log")) as worker:
         reason = f"no broker answers at 127.0.0.1:{port}"
         wait_until(lambda: worker.get("/readyz") == (503, f"{reason}\n"), what="it says why")
         assert worker.get("/livez")[0] == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,7 +82,8 @@ def test_it_says_what_training_lacks(python: Path, tmp_path: Path) -> None:
 def test_it_watches_a_topic(python: Path, stage: Stage) -> None:
     topic = stage.topic()
     settings, log = stage.settings(topic), stage.folder / "installed.log"
-    with Worker(settings, log, command=[str(python.with_name("latentwatch"))]) as worker:
+    command = [str(python.with_name("latentwatch"))]
+    with closing(Worker(settings, log, command=command)) as worker:
         worker.wait_ready()
         wait_until(lambda: worker.metric("assigned_partitions"), 30, "partitions are assigned")
         stage.cluster.produce(topic, [fleet.message(1, fleet.odd_reading(1))])

@@ -81,7 +81,7 @@ class Outputs:
                 self.rejected.add(line["id"])
 
     def close(self) -> None:
-        self._reader.__exit__(None, None, None)
+        self._reader.close()
 
 
 def record(number: int) -> Message:

@@ -23,9 +23,10 @@ import latentwatch
 import worker.schemas
 from tests.telemetry import FEATURES, absurd, encoded, readings, write_lines
 from worker.adapters.artifact_store import DirectoryArtifactStore
+from worker.settings import variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 KEYS = [
     "index",
@@ -130,12 +131,19 @@ class TestUsage:
             (["score", "-"], "Missing option '--stream'"),
             (["run", "--topic", "t", "--scores", "some"], "'some' is not one of"),
             (["run", "--topic", "t", "--config", "absent.toml"], "'absent.toml' does not exist"),
-            (["train"], "give either a FILE or --topic"),
+            (["train"], "give a FILE, --topic NAME, LATENTWATCH_TOPIC, or topic in"),
+            (["train", "--stream", "s"], "give a FILE, --topic NAME, LATENTWATCH_TOPIC"),
+            (["train", "--topic", "t", "--seed", "x"], "'x' is not a valid integer"),
+            (["train", "--topic", "t", "--alerts-per-day", "x"], "'x' is not a valid float"),
             (["train", "here.jsonl", "--topic", "t"], "give either a FILE or --topic"),
             (["train", "here.jsonl"], "a FILE needs --stream NAME"),
             (["train", "here.jsonl", "--stream", "s", "--last", "7d"], "bound a topic"),
             (["train", "here.jsonl", "--stream", "s", "--from", "2026-01-01"], "bound a topic"),
             (["train", "--topic", "t", "--last", "7d", "--from", "2026-01-01"], "exclude each"),
+            (
+                ["train", "--topic", "t", "--from", "2026-01-02", "--to", "2026-01-01"],
+                "--from must be before --to",
+            ),
             (["train", "--topic", "t", "--last", "soon"], "'soon' is not a duration such as 30m"),
             (["train", "--topic", "t", "--to", "noon"], "'noon' is not a time such as 2026-"),
             (["train", "--topic", "t", "--time", "a..b"], "not a path: 'a..b'"),
@@ -154,13 +162,21 @@ class TestUsage:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("word", ["run", "score", "train"])
+    @pytest.mark.parametrize("word", list(latentwatch.WORDS))
     def test_every_word_shows_examples_of_itself(self, shell: Shell, word: str) -> None:
         ended = shell(word, "--help")
         assert ended.code == 0
         assert (
             len(re.findall(rf"^    (?:.* \| )?latentwatch {word} ", ended.out, re.MULTILINE)) >= 2
         )
+
+    @pytest.mark.parametrize("name", ["topic", "stream", "store", "kafka.bootstrap_servers"])
+    @pytest.mark.parametrize("word", ["run", "check", "train"])
+    def test_an_option_for_a_setting_names_its_variable(
+        self, shell: Shell, word: str, name: str
+    ) -> None:
+        told = " ".join(shell(word, "--help").out.split())
+        assert f"[env var: {variable(name)}" in told
 
     def test_the_command_lists_its_words_and_what_they_do(self, shell: Shell) -> None:
         ended = shell("-h")
@@ -173,6 +189,26 @@ class TestHelp:
 
 
 class TestTraining:
+    @pytest.mark.parametrize("place", ["variable", "file"])
+    def test_the_topic_may_be_named_elsewhere(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
+        address = f"127.0.0.1:{closed_port()}"
+        if place == "variable":
+            monkeypatch.setenv("LATENTWATCH_TOPIC", "t")
+        else:
+            text("latentwatch.toml", 'topic = "t"\n')
+        ended = shell("train", "--bootstrap-servers", address)
+        assert (ended.code, ended.err) == (69, f"latentwatch: no broker answers at {address}\n")
+
+    def test_a_file_is_learned_from_though_a_topic_is_named_elsewhere(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LATENTWATCH_TOPIC", "machine")
+        file = write_lines(Path("r.jsonl"), encoded(readings(300)))
+        assert shell("train", file).code == 0
+        assert DirectoryArtifactStore(Path("models"), "machine").current() is not None
+
     def test_it_says_what_it_learned(self, shell: Shell, models: Path) -> None:
         file = write_lines(Path("r.jsonl"), [*encoded(readings(400)), b"garbage"])
         ended = shell("train", file, "--stream", "machine", "--store", models, "--time", "at")
@@ -338,7 +374,7 @@ class TestBadData:
                 encoded([{"at": i, "id": f"r{i}"} for i in range(200)]),
                 "record to record: a time or a counter\n  id: a text with too many different",
             ),
-            ([b"\xff\xfe", b"[]", b"}"] * 100, "no JSON objects with values in them"),
+            ([b"\xff\xfe", b"3", b"}"] * 100, "no JSON objects with values in them"),
         ],
         ids=["empty", "too few", "constant", "no features", "garbage"],
     )
@@ -585,6 +621,15 @@ class TestPython:
         file = new_records(encoded(readings(20, seed=3)))
         by_command = shell("score", file, "--stream", "machine", "--store", store, "--all").lines()
         assert [line["score"] for line in by_command] == [line["score"] for line in lines[1:21]]
+
+    @pytest.mark.parametrize("named", [Path, str])
+    def test_a_file_can_be_scored(
+        self, shell: Shell, models: Path, named: Callable[[str], str | Path]
+    ) -> None:
+        file = write_lines(Path("new.jsonl"), encoded(readings(20, seed=3)))
+        lines = list(latentwatch.score(named("new.jsonl"), stream="machine", store=models))
+        by_command = shell("score", file, "--stream", "machine", "--store", models, "--all")
+        assert lines == by_command.lines()
 
     def test_events_alone_can_be_asked_for(self, tmp_path: Path, models: Path) -> None:
         del tmp_path

@@ -1,8 +1,8 @@
 """The best Kafka broker that can be had here, for the demo, the tests and the benches.
 
-`with open_broker() as broker:` gives one that is already there where the variable names it, else
-starts Apache Kafka, in a container or from its jars, and stops it again. Another kind is one more
-function in KINDS.
+`with closing(open_broker()) as broker:` gives one that is already there where the variable names
+it, else starts Apache Kafka, in a container or from its jars, and stops it again. Another kind is
+one more function in KINDS.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.demo.container import ContainerBroker
 from workbench.demo.errors import BrokerFailed, BrokerMissing
@@ -21,14 +21,13 @@ from workbench.demo.probe import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
 SERVERS_VARIABLE = "LATENTWATCH_KAFKA__BOOTSTRAP_SERVERS"
 EXTERNAL_TIMEOUT_S = 30.0
 
 
 class Broker(Protocol):
-    """A broker to use; leaving the context gives it back."""
+    """A broker to use, until it is closed."""
 
     @property
     def kind(self) -> str:
@@ -40,14 +39,9 @@ class Broker(Protocol):
         """Addresses for clients, separated by commas."""
         ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def close(self) -> None:
+        """Give it back: what was started for it ends. Safe to call twice."""
+        ...
 
 
 class ExternalBroker:
@@ -58,15 +52,7 @@ class ExternalBroker:
     def __init__(self, bootstrap_servers: str) -> None:
         self.bootstrap_servers = bootstrap_servers
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Nothing to give back."""
 
 
@@ -102,17 +88,6 @@ class MavenBroker:
         """End the process and remove its data. Safe to call twice."""
         self.node.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def external() -> Broker:

@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from workbench.demo.errors import BrokerMissing
@@ -20,7 +20,6 @@ from workbench.demo.probe import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 PULL_TIMEOUT_S = 90.0
@@ -55,17 +54,6 @@ class ContainerBroker:
         if self._guard is not None:
             dismiss(self._guard)
         self._guard = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _started(self) -> Any:  # noqa: ANN401 - testcontainers ships no types
         from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - an extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,7 +13,6 @@ from workbench.demo.fleet import FACTORS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from workbench.demo.feed import Item
     from worker.records import RawRecord
@@ -25,7 +24,7 @@ TRUTH: Final = "truth.jsonl"
 
 
 class Kept:
-    """The files, open while the context is; `folder` must be there.
+    """The files, open until they are closed; `folder` must be there.
 
     Records without a value or with line breaks in it are left out: a line holds none of them.
     """
@@ -57,13 +56,6 @@ class Kept:
         """An anomaly has come out."""
         self._events.write((record.value or b"") + b"\n")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """All is written."""
         self._closing.close()

@@ -93,9 +93,9 @@ def last_line(kind: str, summary: Summary) -> str:
 
 
 def where_to_look(
-    kind: str, topics: Topics, folder: Path, bootstrap_servers: str | None
+    kind: str, topics: Topics, folder: Path, bootstrap_servers: str | None, program: str
 ) -> list[str]:
-    """What is left, and what to do next."""
+    """What is left, and what to do next; `program` is what starts latentwatch here."""
     left = "the topics are gone, and the broker with them"
     if kind == "external":
         left = f"the topics stay on {bootstrap_servers} until you delete them: {topics}"
@@ -106,9 +106,9 @@ def where_to_look(
         f"    {folder / LIVE}: what was sent; line for line {TRUTH} says what was wrong, if known",
         f"    {left}",
         "  what to try next",
-        f"    latentwatch score {folder / LIVE} {model}",
-        "    make demo SOURCE=FILE            the same with records of yours",
-        "    latentwatch train --topic TOPIC  your own topic; then latentwatch run --topic TOPIC",
+        f"    {program} score {folder / LIVE} {model}",
+        "    make demo SOURCE=FILE: the same with records of yours",
+        f"    {program} train --topic TOPIC: your own topic; the README says how it goes on",
     ]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 import uuid
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from workbench.demo.brokers import KINDS, open_broker
@@ -23,7 +25,6 @@ from worker.records import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from workbench.demo.brokers import Broker
     from workbench.demo.feed import Feed
@@ -74,12 +75,12 @@ def play(settings: DemoSettings, narrator: Narrator, screen: Screen) -> Summary:
             said.append(f"metrics at {stage.watch()}")
         narrator.say(f"  {'live':<9} {feed.rate:.0f} records/s for {settings.seconds:g} s\n")
         tally = Tally(topics, feed.judged)
-        with Kept(folder) as kept, closing(screen):
+        with closing(Kept(folder)) as kept, closing(screen):
             Live(stage, feed, tally, kept, screen).run(settings.seconds)
     summary = tally.summary()
     servers = broker.bootstrap_servers if broker else None
     _tell(narrator, result_lines(summary, judged=feed.judged, alert_rate=ALERT_RATE))
-    _tell(narrator, where_to_look(kind, topics, folder, servers))
+    _tell(narrator, where_to_look(kind, topics, folder, servers, _program()))
     _tell(narrator, [last_line(kind, summary)])
     return summary
 
@@ -108,7 +109,7 @@ def _broker(settings: DemoSettings, narrator: Narrator, stack: ExitStack) -> Bro
     """The best broker, None where there is none."""
     began = time.monotonic()
     try:
-        broker = stack.enter_context(open_broker(settings.kinds, narrator))
+        broker = stack.enter_context(closing(open_broker(settings.kinds, narrator)))
     except BrokerMissing:
         narrator.trying("embedded")
         narrator.say("a log in memory, in this process; everything else is the real thing")
@@ -118,6 +119,14 @@ def _broker(settings: DemoSettings, narrator: Narrator, stack: ExitStack) -> Bro
         raise
     narrator.say(f"{broker.bootstrap_servers}  ({time.monotonic() - began:.1f} s)")
     return broker
+
+
+def _program() -> str:
+    """What a user types to start latentwatch: its name, or where it is when no PATH leads there."""
+    here = Path(sys.executable).with_name("latentwatch")
+    if shutil.which("latentwatch") or not here.exists():
+        return "latentwatch"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def _topic(settings: DemoSettings, kind: str) -> str:

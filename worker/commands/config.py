@@ -32,6 +32,7 @@ def config() -> None:
     \b
     Examples:
       latentwatch config show --topic readings
+      latentwatch config show --topic readings --config production.toml --json
     """
 
 

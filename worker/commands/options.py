@@ -24,16 +24,31 @@ CONFIG = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 
 
-def setting(flag: str, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option for a setting: its meaning, its variable and its default beside it."""
-    info = leaves(Settings)[name]
+SETTINGS = leaves(Settings)
+"""Those of the worker, by their names."""
+
+NUMBERS: Mapping[object, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT}
+
+
+def setting(
+    flag: str, name: str, known: Mapping[str, Any] = SETTINGS
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option for one of the `known` settings: its meaning, its variable and its default."""
+    info = known[name]
     default = "required" if info.is_required() else f"default: {_default(info.default)}"
-    told = f"{(info.description or '').replace('`', '')}  [env var: {variable(name)}; {default}]"
+    notes = [f"env var: {variable(name)}", *([default] if info.default is not None else [])]
+    told = f"{(info.description or '').replace('`', '')}  [{'; '.join(notes)}]"
     if info.annotation is bool:
         return click.option(flag, _dest(name), is_flag=True, default=None, help=told)
-    is_choice = get_origin(info.annotation) is Literal
-    kind = click.Choice([*get_args(info.annotation)]) if is_choice else None
-    return click.option(flag, _dest(name), type=kind, help=told)
+    return click.option(flag, _dest(name), type=_kind(info.annotation), help=told)
+
+
+def _kind(annotation: object) -> click.ParamType[Any] | None:
+    """What is to be given: a choice, a number; None for a text."""
+    if get_origin(annotation) is Literal:
+        return click.Choice([*get_args(annotation)])
+    kinds = (annotation, *get_args(annotation))  # a number, or a number or None
+    return next((NUMBERS[kind] for kind in kinds if kind in NUMBERS), None)
 
 
 def _dest(name: str) -> str:

@@ -28,7 +28,7 @@ def topics() -> None:
     """
 
 
-@topics.command()
+@topics.command(short_help="Make the output topics that are missing.")
 @TOPIC
 @SERVERS
 @SCORES
@@ -69,7 +69,7 @@ def create(
         click.echo("\n".join(_made_line(topic) for topic in made))
 
 
-@topics.command()
+@topics.command(short_help="Show the input topic and the output topics.")
 @TOPIC
 @SERVERS
 @SCORES

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import training.app
+import worker.app.parts
 from tests.telemetry import START_MS, encoded, readings
 from training.dataset import Bounds
 from training.retrain import Progress
@@ -36,7 +37,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> MemoryBroker:
     def history(_connection: object, _timings: object, topic: str) -> MemoryRecordHistory:
         return MemoryRecordHistory(broker, topic)
 
-    monkeypatch.setattr(training.app, "topic_state", topic_state)
+    monkeypatch.setattr(worker.app.parts, "topic_state", topic_state)
     monkeypatch.setattr(training.app, "KafkaRecordHistory", history)
     return broker
 

@@ -296,6 +296,39 @@ class TestStretch:
         assert outcome.schema.empty_records
         assert (outcome.rows.skipped, outcome.rows.rejected) == (20, 0)
 
+    @pytest.mark.parametrize(("deletes", "told"), [(99, 0), (100, 1)])
+    def test_many_such_records_are_told_of(
+        self,
+        store: DirectoryArtifactStore,
+        caplog: pytest.LogCaptureFixture,
+        deletes: int,
+        told: int,
+    ) -> None:
+        train(encoded([*readings(400), *[{"op": "delete"}] * deletes]), store)
+        why = "100 of 500 records hold none of the features: they are skipped, here and by the"
+        assert [m.startswith(why) for m in caplog.messages] == [True] * told
+
+    def test_records_with_something_else_in_the_place_of_an_object_are_unreadable(
+        self, store: DirectoryArtifactStore
+    ) -> None:
+        damaged: list[dict[str, object]] = [{"v": {"a": i * i % 97 / 7}} for i in range(400)]
+        damaged[7] = {"v": 7}
+        assert train(encoded(damaged), store).rows.rejected == 1
+
+    def test_but_not_where_that_is_usual(self, store: DirectoryArtifactStore) -> None:
+        made: list[dict[str, object]] = [
+            {"x": i % 13 / 7, "v": {"a": i * i % 97 / 7} if i % 10 else "none"} for i in range(400)
+        ]
+        outcome = train(encoded(made), store)
+        assert (paths(outcome.schema), outcome.rows.rejected) == ({"x", "v.a"}, 0)
+
+    def test_records_that_are_arrays_are_learned(self, store: DirectoryArtifactStore) -> None:
+        values = [b"[%d, %d, 1]" % (i * i % 997, i * 7 % 13) for i in range(400)]
+        outcome = train(values, store)
+        assert paths(outcome.schema) == {"[0]", "[1]"}
+        assert [watched.path for watched in outcome.schema.watched] == ["[2]"]
+        assert outcome.rows.rejected == 0
+
     def test_records_of_several_types_are_learned_together(
         self, store: DirectoryArtifactStore
     ) -> None:
