@@ -13,7 +13,7 @@ EXTRAS := training,files,fast,dev
 KAFKA_FREE := not kafka and not end_to_end
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-fast test-compose bench clean
+.PHONY: help setup demo check format test test-fast test-compose bench bench-faults bench-soak clean
 
 help: ## what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,13 @@ test-compose: setup ## docker-compose.yml and its images, started; needs a Docke
 bench: setup ## the measured comparisons; each prints a table and one last line
 	@for path in bench/[a-z]*.py; do \
 	  name=$$(basename $$path .py); echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+
+bench-faults: setup ## brokers and workers hurt for half an hour in each mode; FAULTS_SECONDS=1800 SEED=1
+	@for mode in at_least_once exactly_once; do \
+	  $(BIN)/python -m bench.faults --mode $$mode --seconds $(or $(FAULTS_SECONDS),1800) --seed $(or $(SEED),1) || exit 1; done
+
+bench-soak: setup ## ten minutes with a kill every 20 s: whether memory, threads and descriptors stay flat
+	$(BIN)/python -m bench.soak
 
 clean: ## remove what checks, tests and builds made; .venv and the jars stay
 	rm -rf build dist *.egg-info .hypothesis .cache/mypy .cache/ruff .cache/pytest .cache/coverage .cache/import-linter

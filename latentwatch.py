@@ -26,6 +26,7 @@ WORDS: Final = {
     "check": ("worker", "Say whether all is there that a worker needs, and what mends it."),
     "config": ("worker", "Show every setting, its value and where that came from."),
     "topics": ("worker", "Make and show the topics for what is put out."),
+    "dlq": ("worker", "Count, show and send back records that could not be scored."),
     "score": ("worker", "Score a file with the current model."),
     "replay": ("worker", "Publish the records of a file to a topic."),
     "train": ("training", "Learn what is normal in a topic or a file."),

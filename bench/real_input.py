@@ -67,6 +67,7 @@ def watch(data: Telemetry, cluster: Cluster, folder: Path) -> Compared:
         "LATENTWATCH_STORE": str(folder / "models"),
         "LATENTWATCH_TOPIC": topic,
         "LATENTWATCH_OUTPUT__SCORES": "all",
+        "LATENTWATCH_LIMITS__EVENTS_PER_S_MAX": "1000000",  # each event is compared
     }
     cluster.create(topic, PARTITIONS)
     first_ms = int(time.time() - len(data.train) - len(data.test)) * 1000

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import settings
 
+from bench.stand.cluster import BrokerCluster
 from tests.topics import TopicFactory
 from tests.waiting import wait_until
 from workbench.demo.brokers import MavenBroker, maven, open_broker
 from workbench.demo.errors import BrokerMissing
+from workbench.demo.jars import jars
 from workbench.demo.node import OWNER_FLAG
 
 if TYPE_CHECKING:
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 
     from workbench.demo.brokers import Broker
 
+Opened = TypeVar("Opened")
+
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRE_VARIABLE = "LATENTWATCH_REQUIRE_KAFKA"
-BROKER_FIXTURES = {"broker", "own_broker", "topic_factory"}
+BROKER_FIXTURES = {"broker", "own_broker", "own_cluster", "topic_factory"}
 
 # A generated case may be slow on a busy machine with nothing wrong; `timeout` holds all the same.
 settings.register_profile("latentwatch", deadline=None)
@@ -61,6 +65,13 @@ def own_broker() -> Iterator[MavenBroker]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[BrokerCluster]:
+    """Three brokers for the tests of one module, which may hurt them and leave all running."""
+    with _or_skip(lambda: BrokerCluster(3, jars())) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def topic_factory(broker: Broker) -> Iterator[TopicFactory]:
     """Makes new topics on the shared broker."""
@@ -76,7 +87,7 @@ def shared_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _or_skip(opener: Callable[[], Broker]) -> Broker:
+def _or_skip(opener: Callable[[], Opened]) -> Opened:
     try:
         return opener()
     except BrokerMissing as error:

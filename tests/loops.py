@@ -42,7 +42,11 @@ BROKEN: Final = b"{"
 TOMBSTONE: Final = None
 
 SETTINGS: Final = LoopSettings(
-    records_max=100, poll_timeout_s=0, dead_letter_share_max=1, dead_letter_window=1000
+    records_max=100,
+    poll_timeout_s=0,
+    dead_letter_share_max=1,
+    dead_letter_window=1000,
+    events_per_s_max=1_000_000,
 )
 
 
@@ -81,6 +85,9 @@ class RecordingMetrics:
     def anomaly(self, severity: str, feature: str) -> None:
         self.told.append(("anomaly", severity, feature))
 
+    def summed_up(self, anomalies: int) -> None:
+        self.told.append(("summed_up", anomalies))
+
     def rejected(self, reason: str) -> None:
         self.told.append(("rejected", reason))
 
@@ -91,6 +98,9 @@ class RecordingMetrics:
         error: NDArray[np.float64],
     ) -> None:
         self.told.append(("scores", score.tolist(), latent.tolist(), error.tolist()))
+
+    def features_missing(self, records: Mapping[str, int]) -> None:
+        self.told.append(("features_missing", dict(records)))
 
     def missing(self, values: int, of_values: int) -> None:
         self.told.append(("missing", values, of_values))
@@ -241,6 +251,7 @@ class Worker:
         broker: MemoryBroker,
         settings: LoopSettings = SETTINGS,
         scorer: ToyScorer | None = None,
+        delivery: Callable[[MemoryBroker, MemoryRecordLog], Delivery] = MemoryDelivery,
     ) -> None:
         self.metrics = RecordingMetrics()
         self.watcher = RecordingWatcher()
@@ -248,7 +259,7 @@ class Worker:
         self.scorer = scorer or ToyScorer()
         self.log = MemoryRecordLog(broker, INPUT, GROUP, "beginning", self.metrics)
         self.settings = settings
-        self.pipeline = self.with_seams(self.log, MemoryDelivery(broker, self.log))
+        self.pipeline = self.with_seams(self.log, delivery(broker, self.log))
 
     def with_seams(self, record_log: RecordLog, delivery: Delivery) -> Pipeline:
         """A loop with another log or delivery."""

@@ -6,13 +6,14 @@ through. Decides nothing: what is odd, and what is rejected, others have said.
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from worker.letters import KEY_BYTES_KEPT, cut, error_headers, own_headers, with_short_key
 from worker.model.calibration import severity
 from worker.records import Output, payload
 
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 EVENT_TYPE: Final = "io.latentwatch.anomaly.detected.v1"
-ERROR_PREFIX: Final = "__latentwatch.errors."
+FLOOD_TYPE: Final = "io.latentwatch.anomaly.flood.v1"
 TRACE_HEADERS: Final = ("traceparent", "tracestate")
-
-CUT_BYTES: Final = 16 * 1024
-"""Bytes kept of a dead letter's value that did not fit whole."""
+TRACE_BYTES_MAX: Final = 1024
+"""A longer one is passed on to nobody; the standard asks for half of it at most."""
 
 TEXT_MAX: Final = 1024
-"""Characters shown of a key or of a feature's value; the record itself is not touched."""
+"""Characters shown of a text or of a feature's value; the record itself is not touched."""
+
+FEATURES_SHOWN: Final = 10
+"""So many features stand in a summary, those that most often mattered most."""
 
 _ENCODER: Final = msgspec.json.Encoder()
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -75,7 +78,10 @@ class EventEncoder:
         )
 
     def dead_letter(self, record: RawRecord, rejection: Rejection, model: ModelNote) -> Output:
-        """Key, value, timestamp and headers as they were, and our headers after them."""
+        """Key, value, timestamp and headers as they were, and our headers after them.
+
+        Headers under our prefix, of a letter that somebody put back by hand, give way to ours.
+        """
         errors = {
             "topic": record.topic,
             "partition": record.partition,
@@ -84,7 +90,7 @@ class EventEncoder:
             "group": self._settings.group,
             "stage": rejection.stage,
             "reason": rejection.reason,
-            "exception.message": rejection.detail,
+            "exception.message": rejection.detail[:TEXT_MAX],
             "worker.version": self._settings.worker_version,
             "model.version": model.version,
         }
@@ -92,7 +98,7 @@ class EventEncoder:
             topic=self._settings.dead_letter_topic,
             key=record.key,
             value=record.value,
-            headers=[*record.headers, *_error_headers(errors)],
+            headers=[*own_headers(record), *error_headers(errors)],
             timestamp=record.timestamp if record.timestamp >= 0 else None,
         )
 
@@ -118,38 +124,45 @@ class EventEncoder:
             for row, line in lines
         ]
 
-    def shrunk(self, output: Output) -> Output | None:
-        """A stand-in for an output that did not fit: the value cut, or an event without record.
+    def flood(
+        self, records: Sequence[RawRecord], anomalies: Sequence[Anomaly], model: ModelNote
+    ) -> Output:
+        """One event for all of these: how many, where, how odd; `records[i]` is of anomaly i."""
+        found = flood_event(records, anomalies, model, detected_at=utc(self._clock.now()))
+        return Output(
+            topic=self._settings.anomalies_topic,
+            key=None,
+            value=_ENCODER.encode(found),
+            headers=self._own_headers(FLOOD_TYPE, found["id"], found["detected_at"], None),
+        )
 
-        A cut value's hash and full size are in the headers. None when nothing can be left out.
+    def shrunk(self, output: Output) -> Output | None:
+        """A stand-in for an output that did not fit: a cut letter, or an event without record.
+
+        The headers of a letter tell what was cut. None when nothing can be left out.
         """
-        cuts = {
-            self._settings.anomalies_topic: (_without_record, _with_short_key),
-            self._settings.dead_letter_topic: (
-                _with_short_value,
-                _without_headers,
-                _with_short_key,
-            ),
-        }
-        for cut in cuts.get(output.topic, (_with_short_key,)):
-            smaller = cut(output)
-            if smaller is not None:
-                return smaller
-        return None
+        if output.topic == self._settings.dead_letter_topic:
+            return cut(output)
+        if output.topic == self._settings.anomalies_topic:
+            return _without_record(output) or with_short_key(output)
+        return with_short_key(output)
 
     def _cloud_event(self, record: RawRecord, event: dict[str, object]) -> Headers:
-        source = f"/latentwatch/{self._settings.stream}"
+        at = event["event_time"] or event["detected_at"]
+        own = self._own_headers(EVENT_TYPE, event["id"], at, key_text(record.key))
+        return [*own, *_trace(record)]
+
+    def _own_headers(self, kind: str, name: object, at: object, subject: str | None) -> Headers:
         fields = [
             ("ce_specversion", "1.0"),
-            ("ce_id", event["id"]),
-            ("ce_type", EVENT_TYPE),
-            ("ce_source", source),
-            ("ce_time", event["event_time"] or event["detected_at"]),
-            ("ce_subject", key_text(record.key)),
+            ("ce_id", name),
+            ("ce_type", kind),
+            ("ce_source", f"/latentwatch/{self._settings.stream}"),
+            ("ce_time", at),
+            ("ce_subject", subject),
             ("content-type", "application/json"),
         ]
-        own = [(name, str(value).encode()) for name, value in fields if value is not None]
-        return [*own, *(h for h in record.headers if h[0] in TRACE_HEADERS)]
+        return [(field, str(value).encode()) for field, value in fields if value is not None]
 
 
 def anomaly_event(
@@ -186,6 +199,44 @@ def anomaly_event(
     }
 
 
+def flood_event(
+    records: Sequence[RawRecord],
+    anomalies: Sequence[Anomaly],
+    model: ModelNote,
+    *,
+    detected_at: str,
+) -> dict[str, object]:
+    """The value of a summary, as plain values; schemas/flood.v1.json describes it."""
+    features = Counter(found.features[0].name for found in anomalies if found.features)
+    times = [record.timestamp / 1000 for record in records if record.timestamp >= 0]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": f"{record_id(records[0])}..{record_id(records[-1])}",
+        "detected_at": detected_at,
+        "count": len(anomalies),
+        "first_event_time": utc(min(times)) if times else None,
+        "last_event_time": utc(max(times)) if times else None,
+        "source": {"topic": records[0].topic, "partitions": _places(records)},
+        "score_max": max(found.score for found in anomalies),
+        "alert_rate": model.alert_rate,
+        "severities": Counter(severity(found.score, model.threshold) for found in anomalies),
+        "kinds": Counter(found.kind for found in anomalies),
+        "features": dict(features.most_common(FEATURES_SHOWN)),
+        "model": {"version": model.version, "trained_at": model.trained_at},
+    }
+
+
+def _places(records: Sequence[RawRecord]) -> list[dict[str, int]]:
+    """Where the records lie: first and last offset, and how many, of each partition."""
+    offsets: dict[int, list[int]] = {}
+    for record in records:
+        offsets.setdefault(record.partition, []).append(record.offset)
+    return [
+        {"partition": number, "first": min(found), "last": max(found), "count": len(found)}
+        for number, found in sorted(offsets.items())
+    ]
+
+
 def score_line(score: float | None, kind: str | None, rejected: str | None) -> dict[str, object]:
     """A record's score without its identity; `kind` is None where it was not flagged."""
     return {"score": score, "flagged": kind is not None, "kind": kind, "rejected": rejected}
@@ -197,8 +248,8 @@ def record_id(record: RawRecord) -> str:
 
 
 def key_text(key: bytes | None) -> str | None:
-    """A key for people: UTF-8, other bytes as escapes, cut to TEXT_MAX."""
-    return None if key is None else key[:TEXT_MAX].decode("utf-8", "backslashreplace")
+    """A key for people: UTF-8, other bytes as escapes, cut to KEY_BYTES_KEPT."""
+    return None if key is None else key[:KEY_BYTES_KEPT].decode("utf-8", "backslashreplace")
 
 
 def _shown(value: object) -> object:
@@ -219,22 +270,6 @@ def utc(seconds: float) -> str:
 _LAST_SECOND: Final = 253_402_300_799.0
 
 
-def _error_headers(fields: dict[str, object]) -> Headers:
-    return [
-        (ERROR_PREFIX + name, str(value).encode("utf-8", "backslashreplace"))
-        for name, value in fields.items()
-    ]
-
-
-def _with_short_value(output: Output) -> Output | None:
-    value = output.value or b""
-    if len(value) <= CUT_BYTES:
-        return None
-    note = {"truncated.bytes": len(value), "truncated.sha256": hashlib.sha256(value).hexdigest()}
-    headers = [*output.headers, *_error_headers(note)]
-    return replace(output, value=value[:CUT_BYTES], headers=headers)
-
-
 def _without_record(output: Output) -> Output | None:
     event = _MEMBERS.decode(output.value or b"{}")
     if "record" not in event:
@@ -243,12 +278,10 @@ def _without_record(output: Output) -> Output | None:
     return replace(output, value=_ENCODER.encode(event))
 
 
-def _without_headers(output: Output) -> Output | None:
-    """Our own headers only: those that came with the record may be what is too large."""
-    own = [header for header in output.headers if header[0].startswith(ERROR_PREFIX)]
-    return replace(output, headers=own) if len(own) < len(output.headers) else None
-
-
-def _with_short_key(output: Output) -> Output | None:
-    key = output.key or b""
-    return replace(output, key=key[:TEXT_MAX]) if len(key) > TEXT_MAX else None
+def _trace(record: RawRecord) -> Headers:
+    """The first of each trace header; a record may bring any number of any size."""
+    found: dict[str, bytes | None] = {}
+    for name, value in record.headers:
+        if name in TRACE_HEADERS and len(value or b"") <= TRACE_BYTES_MAX:
+            found.setdefault(name, value)
+    return list(found.items())

@@ -7,16 +7,17 @@ So whatever goes wrong, the answer is to rewind to what is committed and read ag
 from __future__ import annotations
 
 import logging
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from worker.limits import DeadLetterGuard, FloodLimit
 from worker.model.calibration import severity
 from worker.ports import MembershipLost, OutputTooLarge, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from worker.limits import Told
     from worker.model.detector import Scores
     from worker.ports import (
         Clock,
@@ -70,15 +71,16 @@ class Seams:
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """Bounds of a turn, and of dead letters.
+    """Bounds of a turn, of dead letters, and of events.
 
-    Those may be `dead_letter_share_max` of the last `dead_letter_window` records at most.
+    Dead letters may be `dead_letter_share_max` of the last `dead_letter_window` records at most.
     """
 
     records_max: int
     poll_timeout_s: float
     dead_letter_share_max: float
     dead_letter_window: int
+    events_per_s_max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,49 +115,23 @@ def process(
 
 
 def outputs_of(
-    records: Sequence[RawRecord], processed: Processed, encoder: Encoder
+    records: Sequence[RawRecord], processed: Processed, told: Told, encoder: Encoder
 ) -> list[Output]:
     """All that is to be published of a batch: anomalies, dead letters, lines of scores."""
     decoded, note = processed.decoded, processed.model.note
-    outputs = [
-        encoder.anomaly(records[int(decoded.rows[found.row])], found, note)
-        for found in processed.anomalies
-    ]
+
+    def record_of(found: Anomaly) -> RawRecord:
+        return records[int(decoded.rows[found.row])]
+
+    outputs = [encoder.anomaly(record_of(found), found, note) for found in told.singly]
+    if told.summed_up:
+        summed_up = [record_of(found) for found in told.summed_up]
+        outputs.append(encoder.flood(summed_up, told.summed_up, note))
     outputs += [
         encoder.dead_letter(records[rejection.row], rejection, note)
         for rejection in decoded.rejections
     ]
     return outputs + encoder.scores(records, decoded, processed.scores)
-
-
-class DeadLetterGuard:
-    """Counts dead letters among the last records, so that a bad deployment drains no topic."""
-
-    def __init__(self, share_max: float, window: int) -> None:
-        """At most `share_max` of the last `window` records, or of a larger batch, may be bad."""
-        self._share_max = share_max
-        self._window = window
-        self._batches: deque[tuple[int, int]] = deque()
-
-    def allows(self, records: int, rejected: int) -> bool:
-        """Whether a batch may be delivered."""
-        if not rejected:
-            return True
-        before, seen = 0, records
-        for size, bad in reversed(self._batches):
-            if seen >= self._window:
-                break
-            before, seen = before + bad, seen + size
-        return before + rejected <= self._share_max * max(self._window, seen)
-
-    def count(self, records: int, rejected: int) -> None:
-        """A batch was delivered."""
-        if not records:
-            return
-        self._batches.append((records, rejected))
-        total = sum(size for size, _ in self._batches)
-        while total - self._batches[0][0] >= self._window:
-            total -= self._batches.popleft()[0]
 
 
 class Pipeline:
@@ -166,6 +142,7 @@ class Pipeline:
         self._seams = seams
         self._settings = settings
         self._guard = DeadLetterGuard(settings.dead_letter_share_max, settings.dead_letter_window)
+        self._flood = FloodLimit(settings.events_per_s_max, seams.clock.monotonic())
         self._failures = 0
         self._held_by: str | None = None
         self._held_because = ""
@@ -211,7 +188,8 @@ class Pipeline:
         if not self._guard.allows(len(batch.records), rejected):
             self._hold(processed, rejected)
             return
-        outputs = outputs_of(batch.records, processed, seams.encoder)
+        told = self._flood.split(processed.anomalies, seams.clock.monotonic())
+        outputs = outputs_of(batch.records, processed, told, seams.encoder)
         stages.took("encode")
         try:
             self._deliver(outputs, batch)
@@ -220,7 +198,8 @@ class Pipeline:
             raise
         stages.took("deliver")
         self._guard.count(len(batch.records), rejected)
-        self._account(batch, processed)
+        self._flood.count(told, seams.clock.monotonic())
+        self._account(batch, processed, told)
 
     def _deliver(self, outputs: list[Output], batch: RawBatch) -> None:
         """Deliver, with stand-ins for outputs that do not fit; each output shrinks finitely."""
@@ -228,15 +207,27 @@ class Pipeline:
             try:
                 self._seams.delivery.deliver(outputs, batch.positions, batch.membership)
             except OutputTooLarge as error:
-                smaller = self._seams.encoder.shrunk(outputs[error.index])
-                if smaller is None:
+                if not self._shrink(outputs, outputs[error.index]):
                     raise
-                log.warning("an output for %s is cut to fit: %s", smaller.topic, error)
-                outputs[error.index] = smaller
+                log.warning("outputs are cut to fit: %s", error)
             else:
                 return
 
-    def _account(self, batch: RawBatch, processed: Processed) -> None:
+    def _shrink(self, outputs: list[Output], refused: Output) -> bool:
+        """Shrink the one that was refused, and all for its topic that are no smaller.
+
+        One at a time would deliver a batch of large records as often as it has records.
+        """
+        size, found = refused.size, False
+        for i, output in enumerate(outputs):
+            if output.topic == refused.topic and output.size >= size:
+                smaller = self._seams.encoder.shrunk(output)
+                if smaller is not None:
+                    outputs[i] = smaller
+                found |= output is refused and smaller is not None
+        return found
+
+    def _account(self, batch: RawBatch, processed: Processed, told: Told) -> None:
         """Tell the metrics of a batch that is committed."""
         metrics, decoded, scores = self._seams.metrics, processed.decoded, processed.scores
         flagged = len(processed.anomalies)
@@ -249,8 +240,12 @@ class Pipeline:
         for found in processed.anomalies:
             level = severity(found.score, processed.model.note.threshold)
             metrics.anomaly(level, found.features[0].name if found.features else "")
+        if told.summed_up:
+            metrics.summed_up(len(told.summed_up))
         for rejection in decoded.rejections:
             metrics.rejected(rejection.reason)
+        if decoded.missing_by_feature:
+            metrics.features_missing(decoded.missing_by_feature)
         if len(scores):
             metrics.scores(scores.score, scores.latent_distance, scores.reconstruction_error)
             values = len(scores) * len(processed.model.schema.features)
@@ -272,6 +267,8 @@ class Pipeline:
         self._seams.log.rewind()
         self._seams.log.pause()
         self._seams.metrics.delivery_failed("dead_letter_limit")
+        if processed.decoded.missing_by_feature:
+            self._seams.metrics.features_missing(processed.decoded.missing_by_feature)
 
     def _stay_held(self, batch: RawBatch) -> None:
         if batch.records:  # a rebalance forgets that we had paused

@@ -14,7 +14,7 @@ All else is a defect: it ends the process, and the supervisor restarts it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -245,6 +245,10 @@ class Metrics(Protocol):
         """One anomaly was published; `feature` is the one that contributed most."""
         ...
 
+    def summed_up(self, anomalies: int) -> None:
+        """So many of a batch's anomalies were told in one event, beyond the limit of a flood."""
+        ...
+
     def rejected(self, reason: str) -> None:
         """One record went to the dead-letter topic."""
         ...
@@ -260,6 +264,14 @@ class Metrics(Protocol):
 
     def missing(self, values: int, of_values: int) -> None:
         """How many feature values of a delivered batch had to be imputed."""
+        ...
+
+    def features_missing(self, records: Mapping[str, int]) -> None:
+        """In how many records of a batch each feature was missing, if in any.
+
+        Records that are rejected for what they lack count too, and those of a batch that is held
+        back for its dead letters.
+        """
         ...
 
     def event_lag(self, newest_ms: int, now_s: float) -> None:
@@ -305,7 +317,8 @@ class Decoded:
 
     `rows[i]` is the row in the batch of row i of `columns`; `skipped` holds the rows that are none
     of the model's business (tombstones, other record types), `missing` how many feature values
-    had to be left out of the rows in `columns`.
+    had to be left out of the rows in `columns`; `missing_by_feature` in how many records each was
+    missing, those that are rejected for it included.
     """
 
     columns: Columns
@@ -313,6 +326,7 @@ class Decoded:
     rejections: Sequence[Rejection]
     skipped: Sequence[int]
     missing: int
+    missing_by_feature: Mapping[str, int] = field(default_factory=dict)
 
 
 class RecordCodec(Protocol):
@@ -368,6 +382,12 @@ class Encoder(Protocol):
 
     def anomaly(self, record: RawRecord, anomaly: Anomaly, model: ModelNote) -> Output:
         """The anomaly event of a record."""
+        ...
+
+    def flood(
+        self, records: Sequence[RawRecord], anomalies: Sequence[Anomaly], model: ModelNote
+    ) -> Output:
+        """One event for many anomalies; `records[i]` is the record of `anomalies[i]`."""
         ...
 
     def dead_letter(self, record: RawRecord, rejection: Rejection, model: ModelNote) -> Output:

@@ -164,6 +164,12 @@ class Output:
     headers: Headers = ()
     timestamp: int | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers, about as a broker counts them."""
+        headers = sum(len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
+
 
 Lags = Mapping[Partition, int]
 """Records between our position and the log's end, for each assigned partition."""

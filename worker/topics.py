@@ -34,6 +34,17 @@ class TopicFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How safe a topic's records are: copies of each, and how many there are before it counts.
+
+    `in_sync` is None where the cluster does not tell.
+    """
+
+    copies: int
+    in_sync: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TopicPlan:
     """A topic to make; None leaves a number to the cluster. What is in it is never compacted."""
 

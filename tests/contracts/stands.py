@@ -13,6 +13,7 @@ from tests.waiting import wait_until
 from worker.adapters.kafka import (
     KafkaAtLeastOnce,
     KafkaConnection,
+    KafkaExactlyOnce,
     KafkaPublisher,
     KafkaRecordHistory,
     KafkaRecordLog,
@@ -21,6 +22,7 @@ from worker.adapters.kafka import (
 from worker.adapters.memory import (
     MemoryBroker,
     MemoryDelivery,
+    MemoryExactlyOnce,
     MemoryPublisher,
     MemoryRecordHistory,
     MemoryRecordLog,
@@ -137,8 +139,9 @@ class Stand(Protocol):
 class MemoryStand:
     """In memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, exactly_once: bool = False) -> None:
         self._broker = MemoryBroker()
+        self._delivery = MemoryExactlyOnce if exactly_once else MemoryDelivery
 
     def topic(self, partitions: int = 1) -> str:
         name = new_name()
@@ -154,7 +157,7 @@ class MemoryStand:
     def member(self, topic: str, group: str, start: StartRule = "beginning") -> Member:
         events = Events()
         log = MemoryRecordLog(self._broker, topic, group, start, events)
-        return Member(log, MemoryDelivery(self._broker, log), events)
+        return Member(log, self._delivery(self._broker, log), events)
 
     def history(self, topic: str) -> RecordHistory:
         return MemoryRecordHistory(self._broker, topic)
@@ -177,9 +180,12 @@ class MemoryStand:
 class KafkaStand:
     """On a real broker; every client that it hands out is closed with it."""
 
-    def __init__(self, bootstrap_servers: str, topics: TopicFactory) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topics: TopicFactory, *, exactly_once: bool = False
+    ) -> None:
         self.connection = KafkaConnection(bootstrap_servers, "contract")
         self._topics = topics
+        self._exactly_once = exactly_once
         self._to_close: list[Callable[[], None]] = []
 
     def topic(self, partitions: int = 1) -> str:
@@ -196,9 +202,15 @@ class KafkaStand:
     def member(self, topic: str, group: str, start: StartRule = "beginning") -> Member:
         events = Events()
         log = KafkaRecordLog(self.connection, TIMINGS, topic, group, start, events)
-        member = Member(log, KafkaAtLeastOnce(self.publisher(), log, TIMINGS), events)
+        member = Member(log, self.delivery(log, new_name()), events)
         self._to_close.append(member.close)
         return member
+
+    def delivery(self, log: KafkaRecordLog, transactional_id: str) -> Delivery:
+        """How a member delivers on this stand."""
+        if self._exactly_once:
+            return KafkaExactlyOnce(self.connection, TIMINGS, log, transactional_id)
+        return KafkaAtLeastOnce(self.publisher(), log, TIMINGS)
 
     def history(self, topic: str) -> RecordHistory:
         history = KafkaRecordHistory(self.connection, TIMINGS, topic)
@@ -223,6 +235,18 @@ class KafkaStand:
             producer.send(topic, b"never to be seen", partition=partition)
         producer.flush()
         producer.abort_transaction()
+        producer.close()
+
+    def add_partition(self, topic: str) -> None:
+        """Give a topic of one partition a second one, with a record in it."""
+        admin = self._admin()
+        admin.create_partitions({topic: 2})
+        admin.close()
+        producer = KafkaProducer(bootstrap_servers=self.connection.bootstrap_servers)
+        wait_until(
+            lambda: producer.partitions_for(topic) == {0, 1}, WAIT_S, "the partition is known"
+        )
+        producer.send(topic, b"before anybody knew", partition=1).get(WAIT_S)
         producer.close()
 
     def delete_before(self, partition: Partition, offset: int) -> None:

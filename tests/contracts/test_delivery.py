@@ -11,6 +11,12 @@ from worker.records import Output, RawBatch
 TOO_LARGE = b"x" * (2 << 20)
 
 
+@pytest.fixture(params=[False, True], ids=["at_least_once", "exactly_once"])
+def exactly_once(request: pytest.FixtureRequest) -> bool:
+    """Each test runs in both modes, on every stand."""
+    return bool(request.param)
+
+
 def _committed_again(stand: Stand, topic: str, group: str) -> list[str]:
     """What the next member of the group is given: all that no position was committed for."""
     publish(stand, topic, ["last"])

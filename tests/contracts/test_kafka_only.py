@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import LogTruncationError
+from kafka.record.default_records import DefaultRecordBatch
 
 from tests.contracts.stands import TIMINGS, WAIT_S, Events, Member, new_name, publish, values
 from tests.waiting import wait_until
@@ -18,6 +19,8 @@ from worker.adapters.kafka import (
     KafkaConnection,
     KafkaPublisher,
     KafkaRecordLog,
+    header_names,
+    private,
     topic_state,
 )
 from worker.ports import MembershipLost, OutputTooLarge, Unreadable
@@ -64,6 +67,14 @@ def test_topic_state_creates_nothing_and_leaves_no_thread(kafka_stand: KafkaStan
     wait_until(lambda: threading.active_count() <= before, what="no thread more than before")
 
 
+@pytest.fixture
+def _strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client as it comes, for which some records cannot be read that now can be."""
+    monkeypatch.setattr(header_names, "tolerate", lambda: None)
+    monkeypatch.setattr(DefaultRecordBatch, "_read_msg", header_names._parse)
+
+
+@pytest.mark.usefixtures("_strict")
 def test_a_record_that_cannot_be_read_is_named_and_the_poll_never_spins(
     kafka_stand: KafkaStand,
 ) -> None:
@@ -77,6 +88,7 @@ def test_a_record_that_cannot_be_read_is_named_and_the_poll_never_spins(
             wait_until(lambda: member.poll().records, WAIT_S)
 
 
+@pytest.mark.usefixtures("_strict")
 def test_a_history_with_a_record_that_cannot_be_read_says_where(kafka_stand: KafkaStand) -> None:
     topic = kafka_stand.topic()
     _publish_unreadable(kafka_stand, topic)
@@ -263,6 +275,17 @@ def test_a_first_member_is_given_its_partitions_in_the_first_generation(
     batch = kafka_stand.member(topic, new_name()).batch()
     assert batch.membership is not None
     assert batch.membership.generation == 1
+
+
+def test_a_partition_that_is_added_is_read_from_its_beginning(kafka_stand: KafkaStand) -> None:
+    """Whoever starts at the end would miss what is written before it is noticed."""
+    topic = kafka_stand.topic()
+    member = kafka_stand.member(topic, new_name(), "end")
+    member.join()
+    kafka_stand.add_partition(topic)
+    assert isinstance(member.log, KafkaRecordLog)
+    private.learn_topics(member.log._consumer, WAIT_S)  # by itself it would ask every 30 s
+    assert values(member.consume(1)) == ["before anybody knew"]
 
 
 def test_positions_of_a_partition_are_committed_as_they_are_given(

@@ -18,20 +18,23 @@ from worker.adapters.kafka import (
     TopicRefused,
     brokers,
     create_topics,
+    kept,
     may_join,
+    metadata_level,
     retentions,
     topic_facts,
     topic_names,
     topic_state,
 )
 from worker.ports import NotPermitted, Unreachable
-from worker.topics import DAY_MS, TopicFacts, TopicPlan, planned
+from worker.topics import DAY_MS, Kept, TopicFacts, TopicPlan, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.contracts.stands import KafkaStand
+    from tests.topics import TopicFactory
     from workbench.demo.brokers import MavenBroker
 
 pytestmark = pytest.mark.kafka
@@ -54,6 +57,17 @@ def test_a_topic_is_made_as_planned_and_ready_at_once(kafka_stand: KafkaStand) -
     assert {"READ", "WRITE", "DESCRIBE"} <= facts.rights
     assert retentions(connection, [name], TIMEOUT_S) == {name: DAY_MS}
     assert name in topic_names(connection, TIMEOUT_S)
+
+
+def test_how_a_topic_is_kept_and_which_release_keeps_it(
+    kafka_stand: KafkaStand, topic_factory: TopicFactory
+) -> None:
+    topic, missing = topic_factory("kept", 1, {"min.insync.replicas": "2"}), new_name()
+    found = kept(kafka_stand.connection, [topic, missing], TIMEOUT_S)
+    assert found == {topic: Kept(copies=1, in_sync=2), missing: None}
+    level = metadata_level(kafka_stand.connection, TIMEOUT_S)
+    assert level is not None
+    assert 20 < level < 100
 
 
 def test_a_topic_that_is_there_stays_as_it_is(kafka_stand: KafkaStand) -> None:

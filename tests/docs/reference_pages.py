@@ -6,7 +6,10 @@ A test compares what stands in docs/reference with what this writes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import SecretStr
 
 from worker.adapters.prometheus import METRICS, PREFIX
 from worker.settings import Settings, leaves, variable
@@ -18,7 +21,14 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
-_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "folder"}
+_KINDS: Mapping[type, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    SecretStr: "secret",
+}
 _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 _SETTINGS_HEAD = """\
@@ -37,6 +47,8 @@ A setting is taken from the first of these that has it:
 A name with a dot is a key of a table in the file: `kafka.client_id` is `client_id` below `[kafka]`.
 Names that are no settings are refused in the file and in nested variables (with `__`), all at once,
 and the program ends with 78; another variable that starts with `LATENTWATCH_` is only warned of.
+A secret may be given as a file instead, by its name with `_file`: `kafka.security.password_file`,
+`LATENTWATCH_KAFKA__SECURITY__PASSWORD_FILE`; a line's end at the file's end is no part of it.
 The table `[training]` belongs to `latentwatch train`, which checks it.
 """
 
@@ -61,6 +73,17 @@ Observed against expected share above score 2; far from 1 for long, the calibrat
 ```promql
 sum(rate(latentwatch_records_above_score_2_total[6h]))
   / (0.01 * sum(rate(latentwatch_score_count[6h])))
+```
+
+Features that have gone from the topic, to be alerted of; a day ago tells what is usual:
+
+```promql
+(sum by (feature) (rate(latentwatch_feature_missing_records_total[15m]))
+  / ignoring(feature) group_left sum(rate(latentwatch_records_processed_total[15m]))) > 0.5
+unless
+(sum by (feature) (rate(latentwatch_feature_missing_records_total[15m] offset 1d))
+  / ignoring(feature) group_left sum(rate(latentwatch_records_processed_total[15m] offset 1d)))
+  > 0.5
 ```
 """
 
@@ -102,9 +125,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def _kind(info: FieldInfo) -> str:
-    if get_origin(info.annotation) is Literal:
-        return " or ".join(f"`{choice}`" for choice in get_args(info.annotation))
-    kind = _KINDS[info.annotation] if info.annotation in _KINDS else str(info.annotation)
+    kind = _plain(info.annotation)
     bounds = [
         f"{words} {getattr(constraint, name)}"
         for name, words in _BOUNDS.items()
@@ -114,7 +135,22 @@ def _kind(info: FieldInfo) -> str:
     return ", ".join([kind, *bounds])
 
 
+def _plain(annotation: object) -> str:
+    """A type in a reader's words; that a setting need not be given is the default's to say."""
+    choices = [choice for choice in get_args(annotation) if choice is not NoneType]
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{choice}`" for choice in choices)
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
+        return _plain(choices[0])
+    if get_origin(annotation) is Annotated:
+        return _plain(choices[0])
+    assert isinstance(annotation, type), annotation
+    return _KINDS[annotation]
+
+
 def _default(info: FieldInfo) -> object:
+    if info.default is None:
+        return "none"
     return str(info.default).lower() if isinstance(info.default, bool) else info.default
 
 

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "quickstart.md", ROOT / "deploy" / "README.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "quickstart.md",
+    ROOT / "docs" / "dead-letters.md",
+    ROOT / "docs" / "limits.md",
+    ROOT / "deploy" / "README.md",
+]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DRAWING = {"svg", "style", "rect", "defs", "text", "tspan", "g", "use"}
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.timeout(180)
 STAMP_MS = int(time.time()) * 1000 - 60_000 + 456
 """Not of now, but not so old that the broker would delete the record either."""
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+FLOOD = b"io.latentwatch.anomaly.flood.v1"
 PREFIX = "__latentwatch.errors."
 SMALL = {"limits.record_bytes_max": str(fleet.RECORD_BYTES_MAX)}
 
@@ -161,6 +162,29 @@ def test_an_anomaly_arrives_as_its_schema_says(stage: Stage) -> None:
     assert [(line["id"], line["score"], line["kind"]) for line in flagged] == [
         (place.id, event["score"], event["kind"])
     ]
+
+
+def test_a_flood_of_anomalies_is_summed_up_and_every_record_is_told_of(stage: Stage) -> None:
+    """Ten seconds' worth of events is in hand; what is beyond is in the summaries."""
+    topic = stage.topic()
+    worker = stage.ready(topic, {"limits.events_per_s_max": "1"}, ["--from-beginning"])
+    odd = [fleet.message(number, fleet.odd_reading(number)) for number in range(200)]
+    stage.cluster.produce(topic, odd)
+    stage.wait_done(topic)
+
+    records = stage.cluster.read(f"{topic}.anomalies")
+    floods = [body(record) for record in records if headers(record)["ce_type"] == FLOOD]
+    schema = json.loads((files("worker") / "schemas" / "flood.v1.json").read_text("utf-8"))
+    for flood in floods:
+        jsonschema.validate(flood, schema)
+    singly = len(records) - len(floods)
+    assert floods != []
+    assert 10 <= singly < 100
+    assert singly + sum(flood["count"] for flood in floods) == 200
+    assert sum(line["flagged"] for line in stage.scores(topic)) == 200
+    wait_until(lambda: worker.metric("anomalies_total") == 200, WAIT_S, "all are counted")
+    assert worker.metric("anomalies_summed_up_total") == 200 - singly
+    assert "a flood: more than 1 anomalies a second" in worker.said()
 
 
 def anomaly_schema() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import hypothesis.strategies as st
 from hypothesis import settings
@@ -33,6 +33,7 @@ from tests.loops import (
     new_broker,
     put,
 )
+from worker.adapters.memory import MemoryDelivery, MemoryExactlyOnce
 from worker.records import Partition
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Died(Exception):  # noqa: N818 - what happened, not an error of anybody
 
 class Loops(RuleBasedStateMachine):
     """Up to three workers of one group on a broker that makes trouble."""
+
+    delivery: ClassVar[type[MemoryDelivery | MemoryExactlyOnce]] = MemoryDelivery
 
     @initialize()
     def begin(self) -> None:
@@ -214,7 +217,7 @@ class Loops(RuleBasedStateMachine):
     # --- inside
 
     def _worker(self) -> Worker:
-        worker = Worker(self.broker, scorer=self.scorer)
+        worker = Worker(self.broker, scorer=self.scorer, delivery=self.delivery)
         self.ever.append(worker)
         return worker
 
@@ -267,5 +270,27 @@ def _places(value: bytes | None) -> set[str]:
     return {"scores"} if value == NORMAL else {"scores", "dead letters"}
 
 
+class LoopsExactlyOnce(Loops):
+    """The same with outputs and positions in one transaction."""
+
+    delivery = MemoryExactlyOnce
+
+    @invariant()
+    def nothing_is_told_twice(self) -> None:
+        for names in (ids(self.broker, SCORES), dead_letter_ids(self.broker)):
+            assert len(names) == len(set(names))
+
+    @invariant()
+    def nothing_is_told_that_is_not_committed(self) -> None:
+        done = {
+            f"{INPUT}-{record.partition}-{record.offset}"
+            for partition, position in committed(self.broker).items()
+            for record in self.broker.journal(partition).between(0, position)
+        }
+        assert set(self._told()) <= done
+
+
 Loops.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LoopsExactlyOnce.TestCase.settings = Loops.TestCase.settings
 TestLoops = Loops.TestCase
+TestLoopsExactlyOnce = LoopsExactlyOnce.TestCase

@@ -163,6 +163,7 @@ class EmbeddedStage:
             poll_timeout_s=POLL_TIMEOUT_S,
             dead_letter_share_max=limits.dead_letter_share_max,
             dead_letter_window=limits.dead_letter_window,
+            events_per_s_max=limits.events_per_s_max,
         )
         return Pipeline(seams, loop)
 

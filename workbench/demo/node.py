@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workbench.demo.errors import BrokerFailed, BrokerMissing
@@ -23,7 +23,7 @@ from workbench.demo.guard import dismiss, guard
 from workbench.demo.probe import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 START_TIMEOUT_S = 60.0
@@ -35,7 +35,6 @@ OWNER_FLAG = "-Dlatentwatch.started_by="
 _PORTS = range(20_000, 32_000)  # below the ports that the kernel gives to outgoing connections
 _PORT_TRIES = 100
 _POLL_S = 0.1
-_JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
 _LOGGING = """\
 status = error
 appender.console.type = Console
@@ -54,6 +53,10 @@ class NodeConfig:
     node_id: int
     port: int
     voters: dict[int, int]
+    jvm: tuple[str, ...] = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+    """Options of the Java machine."""
+    properties_besides: Mapping[str, object] = field(default_factory=dict)
+    """Properties beside those that every node has, or instead of them."""
 
     @property
     def address(self) -> str:
@@ -91,6 +94,7 @@ class NodeConfig:
             "group.min.session.timeout.ms": 1000,
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
             "log.cleaner.dedupe.buffer.size": 20_000_000,
+            **self.properties_besides,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -126,7 +130,7 @@ class Node:
         self._properties = folder / "server.properties"
         self._logging = folder / "log4j2.properties"
         self.log = folder / "broker.log"
-        self._java = _java(jars, self._logging)
+        self._java = _java(jars, self._logging, config.jvm)
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._format(cluster_id)
@@ -225,12 +229,12 @@ class Node:
             raise BrokerFailed(message)
 
 
-def _java(jars: Path, logging: Path) -> Sequence[str]:
+def _java(jars: Path, logging: Path, options: Sequence[str]) -> Sequence[str]:
     if shutil.which("java") is None:
         raise BrokerMissing("no java on the PATH to run a broker with")
     owner = f"{OWNER_FLAG}{os.getpid()}"
     logs = f"-Dlog4j2.configurationFile=file:{logging}"
-    return ["java", *_JVM, owner, logs, "-cp", f"{jars}/*"]
+    return ["java", *options, owner, logs, "-cp", f"{jars}/*"]
 
 
 def _is_free(port: int) -> bool:

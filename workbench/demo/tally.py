@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.demo.faults import KINDS, STUCK
 from workbench.demo.poison import POISONS, TOMBSTONE
-from worker.events import ERROR_PREFIX
+from worker.letters import ERROR_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

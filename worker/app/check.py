@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from worker.adapters.kafka import (
     KafkaRecordHistory,
     brokers,
+    kept,
     may_join,
+    metadata_level,
     quiet_client_logs,
     topic_facts,
     topic_names,
@@ -34,8 +36,11 @@ if TYPE_CHECKING:
     from worker.ports import Model
     from worker.records import RawRecord
     from worker.settings import Loaded, Settings
-    from worker.topics import Right, TopicFacts
+    from worker.topics import Kept, Right, TopicFacts
 
+LOSES_MARKERS = 30
+"""Metadata level of Kafka 4.3, which drops the end of a transaction whose partition has no leader
+(KAFKA-20734), as 4.4 does; 4.2.1 does not."""
 ANONYMOUS = "ANONYMOUS"
 """Who we are to a cluster that asks for no proof."""
 
@@ -46,6 +51,7 @@ OPTIONS = {
     "group": "--group",
     SERVERS: "--bootstrap-servers",
     "output.scores": "--scores",
+    "delivery": "--delivery",
 }
 """Options of the command line that a command that mends has to carry on."""
 
@@ -62,6 +68,7 @@ def check_surroundings(loaded: Loaded[Settings], config: str | None) -> list[Poi
         outputs=list(outputs_of(settings)),
         group=settings.group,
         dead_letter_share_max=settings.limits.dead_letter_share_max,
+        delivery=settings.delivery,
     )
     codec = codec_for(settings.limits)
     return check(wanted, _Around(settings), codec, codec.parse, _Commands(loaded, config))
@@ -93,6 +100,15 @@ class _Around:
         """Whether we may read as a member of the group."""
         return may_join(self._connection, group, LOOK_UP_S)
 
+    def kept(self, names: Sequence[str]) -> Mapping[str, Kept | None]:
+        """How safe the records of each topic are."""
+        return kept(self._connection, names, LOOK_UP_S)
+
+    def may_lose_markers(self) -> bool:
+        """Whether any broker knows the first release that can."""
+        level = metadata_level(self._connection, LOOK_UP_S)
+        return level is not None and level >= LOSES_MARKERS
+
     def model(self) -> Model:
         """The promoted model."""
         return current_model(store_of(self._settings))
@@ -120,7 +136,7 @@ class _Commands:
     @property
     def broker(self) -> str:
         """Look again, at another broker."""
-        again = self._command("check", ("stream", "store", "group", "output.scores"))
+        again = self._command("check", ("stream", "store", "group", "output.scores", "delivery"))
         return f"{again} --bootstrap-servers HOST:PORT"
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from worker.adapters.artifact_store import DirectoryArtifactStore
 from worker.adapters.kafka import KafkaConnection, KafkaTimings, topic_state
+from worker.app.security import security_options
 from worker.codec import JsonCodec
 from worker.model.artifact import ArtifactRejected
 from worker.ports import Unreachable
@@ -40,8 +41,10 @@ def codec_for(limits: Limits) -> JsonCodec:
 
 
 def connection_of(kafka: Kafka) -> KafkaConnection:
-    """Where the cluster is and who we are."""
-    return KafkaConnection(kafka.bootstrap_servers, kafka.client_id)
+    """Where the cluster is and who we are. Raises SettingsError for what cannot be used."""
+    return KafkaConnection(
+        kafka.bootstrap_servers, kafka.client_id, security_options(kafka.security)
+    )
 
 
 def timings_of(kafka: Kafka) -> KafkaTimings:
@@ -53,6 +56,7 @@ def timings_of(kafka: Kafka) -> KafkaTimings:
         request_s=kafka.request_timeout_s,
         delivery_s=kafka.delivery_timeout_s,
         deadline_s=kafka.deliver_deadline_s,
+        transaction_s=kafka.transaction_timeout_s,
     )
 
 

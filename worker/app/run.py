@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from worker.adapters.clock import Stop, SystemClock
 from worker.adapters.http import Health, HttpServer
 from worker.adapters.kafka import (
     KafkaAtLeastOnce,
+    KafkaExactlyOnce,
     KafkaPublisher,
     KafkaRecordLog,
     quiet_client_logs,
 )
 from worker.adapters.prometheus import PrometheusMetrics
+from worker.adapters.slots import Slot, take_slot
 from worker.app.parts import (
     VERSION,
     codec_for,
@@ -32,11 +36,13 @@ from worker.events import EventEncoder, EventSettings
 from worker.logs import configure
 from worker.pipeline import LoopSettings, Pipeline, Seams
 from worker.scorer import ReloadingScorer
+from worker.settings import AUTO
 from worker.waiting import StartWait, StopAsked
 from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from worker.ports import Clock
+    from worker.adapters.kafka import KafkaConnection, KafkaTimings
+    from worker.ports import Clock, Delivery
     from worker.records import StartRule
     from worker.scorer import ScoringModel
     from worker.settings import Settings
@@ -123,6 +129,10 @@ def _start(
 
     wait = StartWait(clock, settings.startup_timeout_s, stop.is_set, waiting)
     connection, timings = connection_of(settings.kafka), timings_of(settings.kafka)
+    slot = slot_of(settings)
+    if slot is not None:
+        closing.callback(slot.release)
+        connection = replace(connection, instance=slot.name if slot.returns else None)
     store = store_of(settings)
     topics = [settings.topic, *outputs_of(settings)]
     wait.until(lambda: require_topics(connection, topics))
@@ -143,10 +153,12 @@ def _start(
         )
     )
     closing.callback(record_log.close)
-    delivery = KafkaAtLeastOnce(KafkaPublisher(connection, timings), record_log, timings)
+    delivery = _delivery(settings, connection, timings, record_log, slot)
     closing.callback(delivery.close)
     watch.note("topic", settings.topic)
     watch.note("group", settings.group)
+    watch.note("delivery", settings.delivery)
+    watch.note("slot", slot.name if slot else None)
     watch.note("version", VERSION)
     return Pipeline(
         Seams(
@@ -164,8 +176,32 @@ def _start(
             poll_timeout_s=POLL_TIMEOUT_S,
             dead_letter_share_max=settings.limits.dead_letter_share_max,
             dead_letter_window=settings.limits.dead_letter_window,
+            events_per_s_max=settings.limits.events_per_s_max,
         ),
     )
+
+
+def slot_of(settings: Settings) -> Slot | None:
+    """Under which name we run; none where it would be of no use."""
+    if settings.slot != AUTO:
+        return Slot(settings.slot, returns=True)
+    if settings.delivery == "exactly_once":
+        return take_slot(settings.slot_folder, settings.group, platform.node() or "worker")
+    return None
+
+
+def _delivery(
+    settings: Settings,
+    connection: KafkaConnection,
+    timings: KafkaTimings,
+    record_log: KafkaRecordLog,
+    slot: Slot | None,
+) -> Delivery:
+    if settings.delivery == "at_least_once" or slot is None:
+        return KafkaAtLeastOnce(KafkaPublisher(connection, timings), record_log, timings)
+    transactional_id = f"{settings.group}-{slot.name}"
+    log.info("delivering exactly once as %s", transactional_id)
+    return KafkaExactlyOnce(connection, timings, record_log, transactional_id)
 
 
 def start_rule(settings: Settings, model: ScoringModel) -> StartRule:

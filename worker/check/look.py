@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from worker.check.points import Point
+from worker.check.promise import promise
 from worker.check.sample import Sample
 from worker.ports import LatentwatchError, NotPermitted, Unreachable
 
@@ -33,6 +34,8 @@ def check(
     facts = _topics(wanted, around, mends, points)
     if facts is not None:
         _rights(wanted, around, mends, facts, points)
+        if all(facts.values()):
+            points.append(_promise(wanted, around, mends))
     model = _model(around, mends, points)
     readable = facts is not None and _may(facts[wanted.topic], "READ")
     if model is None or not readable:
@@ -115,6 +118,15 @@ def _may(found: TopicFacts | None, right: Right) -> bool:
 def _refused(right: Right, kind: Literal["topic", "group"], name: str, mends: Mends) -> Point:
     error = NotPermitted(f"we may not {right.lower()} the {kind} {name}")
     return _failed("rights", error, mends.right(right, kind, name))
+
+
+def _promise(wanted: Wanted, around: Surroundings, mends: Mends) -> Point:
+    try:
+        return promise(wanted, around)
+    except NotPermitted as error:
+        return Point("delivery", "skipped", str(error))
+    except LatentwatchError as error:
+        return _failed("delivery", error, mends.broker)
 
 
 def _model(around: Surroundings, mends: Mends, points: list[Point]) -> Model | None:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from worker.ports import Model
     from worker.records import RawRecord
-    from worker.topics import Right, TopicFacts
+    from worker.topics import Kept, Right, TopicFacts
 
 EXIT_ORDER: Final = (69, 77, 65, 78)
 """Which failure a program hears of when there are several: what the others may follow from."""
 
-Status = Literal["ok", "failed", "skipped"]
+Status = Literal["ok", "warned", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Wanted:
     outputs: Sequence[str]
     group: str
     dead_letter_share_max: float
+    delivery: str = "at_least_once"
 
 
 class Mends(Protocol):
@@ -83,6 +84,14 @@ class Surroundings(Protocol):
 
     def may_join(self, group: str) -> bool:
         """Whether we may read as a member of the group."""
+        ...
+
+    def kept(self, names: Sequence[str]) -> Mapping[str, Kept | None]:
+        """How safe the records of each topic are, None where there is none that we may see."""
+        ...
+
+    def may_lose_markers(self) -> bool:
+        """Whether the brokers are of a release that can lose the end of a transaction."""
         ...
 
     def model(self) -> Model:

@@ -84,14 +84,17 @@ class JsonCodec:
 
     def _finished(self, batch: _BatchColumns) -> Decoded:
         columns, schema = batch.columns, batch.schema
-        missing = np.isnan(columns.numbers).sum(1) + (columns.codes == MISSING_CODE).sum(1)
+        gaps = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])
+        missing = gaps.sum(1)
         features = len(schema.features)
         empty = 0
         short = missing > max(self._missing_share_max * features, schema.missing_usual)
+        judged = batch.kept.copy()
         for row in np.flatnonzero(short & batch.kept):
             if missing[row] == features and schema.empty_records:
                 batch.skip(int(row))
                 empty += 1
+                judged[row] = False
             else:
                 detail = f"{missing[row]} of {features} features are missing"
                 batch.reject(int(row), "missing_features", detail)
@@ -103,7 +106,15 @@ class JsonCodec:
             rejections=sorted(batch.rejections, key=lambda rejection: rejection.row),
             skipped=sorted(batch.skipped),
             missing=int(missing[rows].sum()),
+            missing_by_feature=_by_feature(schema, gaps[judged]),
         )
+
+
+def _by_feature(schema: FeatureSchema, gaps: NDArray[np.bool_]) -> dict[str, int]:
+    """How often each feature is missing, those that never are left out."""
+    names = [feature.path for feature in (*schema.numbers, *schema.categories)]
+    counts = gaps.sum(0).tolist()
+    return {name: count for name, count in zip(names, counts, strict=True) if count}
 
 
 class _BatchColumns:

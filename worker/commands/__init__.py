@@ -2,9 +2,10 @@
 
 from worker.commands.check import check
 from worker.commands.config import config
+from worker.commands.dlq import dlq
 from worker.commands.replay import replay
 from worker.commands.run import run
 from worker.commands.score import score
 from worker.commands.topics import topics
 
-__all__ = ["check", "config", "replay", "run", "score", "topics"]
+__all__ = ["check", "config", "dlq", "replay", "run", "score", "topics"]

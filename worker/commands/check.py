@@ -14,6 +14,7 @@ from worker.check import Point, exit_code
 from worker.commands.options import (
     AS_JSON,
     CONFIG,
+    DELIVERY,
     GROUP,
     SCORES,
     SERVERS,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
+MARKS = {"ok": "ok", "warned": "WARN", "failed": "FAILED", "skipped": "-"}
 
 
 @click.command()
@@ -38,6 +39,7 @@ MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
 @GROUP
 @SERVERS
 @SCORES
+@DELIVERY
 @CONFIG
 @AS_JSON
 def check(config: Path | None, *, as_json: bool, **given: object) -> None:

@@ -65,6 +65,7 @@ STORE = setting("--store", "store")
 GROUP = setting("--group", "group")
 SERVERS = setting("--bootstrap-servers", "kafka.bootstrap_servers")
 SCORES = setting("--scores", "output.scores")
+DELIVERY = setting("--delivery", "delivery")
 
 
 def overrides(given: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import click
 from worker.app import run as run_worker
 from worker.commands.options import (
     CONFIG,
+    DELIVERY,
     GROUP,
     SCORES,
     SERVERS,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @GROUP
 @SERVERS
 @SCORES
+@DELIVERY
 @setting("--from-beginning", "from_beginning")
 @CONFIG
 def run(config: Path | None, **given: object) -> None:

@@ -42,8 +42,9 @@ MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
 GOLDEN: Final = "golden.json"
 
-FILE_BYTES_MAX: Final = 512 * 1024 * 1024
-"""A file larger than this is refused unread."""
+WEIGHTS_BYTES_MAX: Final = 512 * 1024 * 1024
+TEXT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""A file larger than this is refused unread; 1,500 features take some hundred kB."""
 
 GOLDEN_TOLERANCE: Final = 1e-4
 """How far a golden score may be off, relative to 1 + the score: float32 on another machine."""
@@ -291,8 +292,9 @@ def _bounded(path: Path) -> bytes:
         fault = "is a link" if path.is_symlink() else "is missing"
         msg = f"model {path.parent.name}: {path.name} {fault}"
         raise ArtifactRejected(msg)
-    if path.stat().st_size > FILE_BYTES_MAX:
-        msg = f"model {path.parent.name}: {path.name} is larger than {FILE_BYTES_MAX} bytes"
+    bytes_max = WEIGHTS_BYTES_MAX if path.name == WEIGHTS else TEXT_BYTES_MAX
+    if path.stat().st_size > bytes_max:
+        msg = f"model {path.parent.name}: {path.name} is larger than {bytes_max} bytes"
         raise ArtifactRejected(msg)
     return path.read_bytes()
 

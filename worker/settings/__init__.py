@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from worker.settings.security import Security
 from worker.settings.sources import (
     COMMAND_LINE,
     DEFAULT,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AUTO",
     "COMMAND_LINE",
     "DEFAULT",
     "Http",
@@ -44,6 +46,7 @@ __all__ = [
     "Loaded",
     "Output",
     "ScoreSettings",
+    "Security",
     "Settings",
     "SettingsError",
     "flattened",
@@ -55,6 +58,7 @@ __all__ = [
     "variable",
 ]
 
+AUTO = "auto"
 TRAINING_SECTION = "training"
 """The section of the same file and environment that `train` checks."""
 
@@ -133,7 +137,14 @@ class Kafka(BaseModel):
         description="Wait for a whole batch to be published and committed; above"
         " `delivery_timeout_s`, below `max_poll_interval_s`.",
     )
+    transaction_timeout_s: Seconds = Field(
+        90,
+        description="A transaction that is open for so long is ended by the broker; above"
+        " `deliver_deadline_s`, and longer than any outage of the broker that is to be survived."
+        " What a worker that never comes back left open holds readers up for so long.",
+    )
     poll_records_max: Count = Field(2000, description="Records of one batch at most.")
+    security: Security = Field(default_factory=Security)
 
     @field_validator("heartbeat_s")
     @classmethod
@@ -160,6 +171,11 @@ class Kafka(BaseModel):
         if interval_s is not None and value >= interval_s:
             raise ValueError(f"must be below max_poll_interval_s ({interval_s:g})")
         return _needs(value, info, above="delivery_timeout_s")
+
+    @field_validator("transaction_timeout_s")
+    @classmethod
+    def _above_deadline(cls, value: float, info: ValidationInfo) -> float:
+        return _needs(value, info, above="deliver_deadline_s")
 
 
 class Output(BaseModel):
@@ -214,6 +230,11 @@ class Limits(BaseModel):
     dead_letter_window: Count = Field(
         10_000, description="How many recent records that share is taken of."
     )
+    events_per_s_max: Count = Field(
+        100,
+        description="Anomalies published each by itself, a second, with ten seconds' worth in hand;"
+        " those beyond, in a flood, are summed up in one event for a batch.",
+    )
 
 
 class Http(BaseModel):
@@ -237,6 +258,21 @@ class Settings(BaseModel):
     store: Store = Field(Path("models"), description="Folder of the models.")
     group: Text = Field(
         "latentwatch.<stream>", description="Consumer group; another one starts over."
+    )
+    delivery: Literal["at_least_once", "exactly_once"] = Field(
+        "at_least_once",
+        description="`exactly_once`: what is published and how far was read go into one"
+        " transaction; readers with isolation level read_committed see each output once.",
+    )
+    slot: Topic = Field(
+        AUTO,
+        description="Name of this worker among those of its group, one that it has again after a"
+        " restart and nobody else has meanwhile. `auto`: for `exactly_once` the first free of"
+        " `<host>-0`, `<host>-1` and so on, by a lock in `slot_folder`; else none.",
+    )
+    slot_folder: Path = Field(
+        Path("/tmp/latentwatch"),  # noqa: S108 - empty files that are only locked
+        description="Folder of the locks, on this host alone.",
     )
     kafka: Kafka = Field(default_factory=Kafka)
     output: Output = Field(default_factory=Output)

@@ -27,6 +27,8 @@ CONFIG_VARIABLE = "LATENTWATCH_CONFIG"
 CONFIG_FILE = "latentwatch.toml"
 COMMAND_LINE = "command line"
 DEFAULT = "default"
+FILE_SUFFIX = "_file"
+"""With it a secret's name means a file that holds the secret."""
 HIDDEN = "**********"
 """What is shown in place of a secret."""
 KNOWN_VARIABLES = frozenset(
@@ -215,14 +217,27 @@ class _Gathered:
         return f"{name}: {message}; got {shown} ({origin})"
 
     def _take(self, name: str, value: object, origin: str) -> None:
+        secret = name.removesuffix(FILE_SUFFIX)
         if name in self.leaves:
             self.values[name] = (value, origin)
+        elif secret in self.leaves and _is_secret(self.leaves[secret]):
+            self._take_file(secret, str(value), origin)
         elif name in self._sections():
             self.problems.append(f"{name}: is a section, not a single setting ({origin})")
         elif self._is_foreign(name):
             near = difflib.get_close_matches(name, self.leaves, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             self.problems.append(f"{name}: no such setting{hint} ({origin})")
+
+    def _take_file(self, secret: str, path: str, origin: str) -> None:
+        """A secret out of a file, without the line's end that editors leave there."""
+        try:
+            content = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "is not UTF-8"
+            self.problems.append(f"{secret}: file {path} cannot be read: {reason} ({origin})")
+        else:
+            self.values[secret] = (content, f"file {path} ({origin})")
 
     def _is_foreign(self, name: str) -> bool:
         """Whether a name is neither ours nor another program's."""

@@ -19,8 +19,14 @@ import worker.app
 from tests.machines import ABOUT, artifact, encoded, readings
 from tests.waiting import wait_until
 from worker.adapters.artifact_store import DirectoryArtifactStore
-from worker.adapters.memory import MemoryBroker, MemoryDelivery, MemoryRecordLog
+from worker.adapters.memory import (
+    MemoryBroker,
+    MemoryDelivery,
+    MemoryExactlyOnce,
+    MemoryRecordLog,
+)
 from worker.app import start_rule
+from worker.app.run import slot_of
 from worker.model.artifact import WEIGHTS, Artifact, ArtifactRejected
 from worker.ports import Unreachable
 from worker.records import Output
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.adapters.clock import Stop
+    from worker.adapters.kafka import KafkaConnection
     from worker.ports import LogEvents
     from worker.records import StartRule
 
@@ -354,6 +361,47 @@ class TestStarting:
         with pytest.raises(AttributeError):  # the loop's thread goes on, here, with no scores
             worker.app.run(found)
         assert ended == [70]
+
+
+class TestSlot:
+    def test_a_name_that_is_given_returns(self, tmp_path: Path) -> None:
+        for delivery in ("at_least_once", "exactly_once"):
+            slot = slot_of(settings(tmp_path, slot="pump-3", delivery=delivery))
+            assert slot is not None
+            assert (slot.name, slot.returns) == ("pump-3", True)
+
+    def test_exactly_once_takes_a_free_one_of_this_host(self, tmp_path: Path) -> None:
+        slot = slot_of(settings(tmp_path, delivery="exactly_once", slot_folder=tmp_path / "slots"))
+        assert slot is not None
+        assert slot.name == f"{os.uname().nodename}-0"
+        slot.release()
+
+    def test_at_least_once_needs_none(self, tmp_path: Path) -> None:
+        assert slot_of(settings(tmp_path)) is None
+
+    def test_exactly_once_is_delivered_under_group_and_slot(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        broker: MemoryBroker,
+        store: DirectoryArtifactStore,
+        tmp_path: Path,
+    ) -> None:
+        promote(store)
+        put(broker, encoded(readings(2, seed=8)))
+        names: list[object] = []
+
+        def delivery(
+            connection: KafkaConnection, _timings: object, log: MemoryRecordLog, name: str
+        ) -> MemoryExactlyOnce:
+            names.extend([connection.instance, name])
+            return MemoryExactlyOnce(broker, log)
+
+        monkeypatch.setattr(RUN, "KafkaExactlyOnce", delivery)
+        found = settings(
+            tmp_path, from_beginning=True, delivery="exactly_once", slot="s", group="g"
+        )
+        run_until(found, lambda: wait_until(lambda: scored(broker) == 2))
+        assert names == ["s", "g-s"]
 
 
 class TestStartRule:

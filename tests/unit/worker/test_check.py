@@ -14,7 +14,7 @@ from worker.model.artifact import ArtifactRejected
 from worker.model.schema import Feature, FeatureSchema, Where
 from worker.ports import LatentwatchError, Model, NotPermitted, Unreachable
 from worker.records import ModelNote, Record
-from worker.topics import TopicFacts
+from worker.topics import Kept, TopicFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from worker.records import RawRecord
 
 WANTED = Wanted("t", ["t.anomalies", "t.dlq"], "g", dead_letter_share_max=0.2)
+SAFE = Kept(copies=3, in_sync=2)
 ALL = TopicFacts(3, 1, frozenset({"READ", "WRITE", "DESCRIBE"}))
 SCHEMA = FeatureSchema(
     features=(
@@ -51,6 +52,8 @@ class FakeAround:
     found: Mapping[str, TopicFacts | None] = field(default_factory=dict)
     others: str | None = None
     joins: bool | LatentwatchError = True
+    copies: Mapping[str, Kept | None] | LatentwatchError = field(default_factory=dict)
+    new_release: bool = False
     loaded: FakeModel | Exception = field(default_factory=FakeModel)
     records: Sequence[object] = (GOOD,) * 20
 
@@ -69,6 +72,14 @@ class FakeAround:
         if isinstance(self.joins, LatentwatchError):
             raise self.joins
         return self.joins
+
+    def kept(self, names: Sequence[str]) -> Mapping[str, Kept | None]:
+        if isinstance(self.copies, LatentwatchError):
+            raise self.copies
+        return {name: self.copies.get(name, SAFE) for name in names}
+
+    def may_lose_markers(self) -> bool:
+        return self.new_release
 
     def model(self) -> Model:
         if isinstance(self.loaded, Exception):
@@ -113,10 +124,55 @@ def test_where_all_is_well_every_point_is_ok() -> None:
         ("topic t.anomalies", "ok", "3 partitions, replication 1"),
         ("topic t.dlq", "ok", "3 partitions, replication 1"),
         ("rights", "ok", "read t, write t.anomalies, write t.dlq, join g"),
+        ("delivery", "ok", "at_least_once holds whichever one broker is lost"),
         ("model", "ok", "v1, trained 2026-11-01T00:00:00Z, 3 features"),
         ("features", "ok", "all 3 are in the newest 20 records"),
     ]
     assert exit_code(found) == 0
+
+
+def delivery(around: FakeAround, mode: str = "exactly_once") -> tuple[str, str]:
+    """Status and detail of that point."""
+    codec = JsonCodec(record_bytes_max=1000, depth_max=10, missing_share_max=0.5)
+    found = check(replace(WANTED, delivery=mode), around, codec, codec.parse, FakeMends())
+    assert exit_code(found) == 0
+    (point,) = (point for point in found if point.name == "delivery")
+    return point.status, point.detail
+
+
+def test_one_copy_of_a_topic_is_a_warning_where_exactly_once_is_wanted() -> None:
+    once = FakeAround(copies={"t.dlq": Kept(1, 1), "__transaction_state": Kept(1, 1)})
+    few = "holds while no disk is: fewer than 3 copies of t.dlq"
+    assert delivery(once) == ("warned", f"exactly_once {few}, __transaction_state")
+    assert delivery(once, "at_least_once") == ("ok", f"at_least_once {few}")
+
+
+def test_records_that_count_with_one_copy_are_a_warning_too() -> None:
+    lax = FakeAround(copies={"t": Kept(3, 1), "t.dlq": Kept(3, None)})
+    said = "exactly_once holds while no disk is: min.insync.replicas below 2 for t"
+    assert delivery(lax) == ("warned", said)
+
+
+def test_brokers_that_may_lose_the_end_of_a_transaction_are_named() -> None:
+    """A warning below three copies; above, for a crash of all of them alone."""
+    new = FakeAround(new_release=True)
+    lose = "brokers of 4.3 and later may lose the end of a transaction"
+    held = "exactly_once holds whichever one broker is lost"
+    assert delivery(new) == ("ok", f"{held}; {lose} when all brokers crash at once")
+    new.copies = {"t": Kept(1, 1)}
+    status, said = delivery(new)
+    assert status == "warned"
+    assert said.endswith(f"; {lose} when a broker crashes")
+    assert "transaction" not in delivery(new, "at_least_once")[1]
+
+
+def test_a_topic_that_is_not_there_yet_is_not_judged() -> None:
+    assert delivery(FakeAround(copies={"__transaction_state": None}))[0] == "ok"
+
+
+def test_who_may_not_know_how_topics_are_kept_is_told_so() -> None:
+    hidden = FakeAround(copies=NotPermitted("we may not look"))
+    assert delivery(hidden) == ("skipped", "we may not look")
 
 
 def test_without_a_broker_the_model_is_looked_at_all_the_same() -> None:

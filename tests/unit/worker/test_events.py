@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from importlib.resources import files
 from typing import Final
 
+import jsonschema
 import numpy as np
 import pytest
 
 from tests.loops import ManualClock
 from worker.events import (
-    CUT_BYTES,
-    ERROR_PREFIX,
     TEXT_MAX,
     EventEncoder,
     EventSettings,
@@ -22,6 +22,7 @@ from worker.events import (
     score_line,
     utc,
 )
+from worker.letters import ERROR_PREFIX, VALUE_BYTES_KEPT
 from worker.model.detector import KINDS, Scores
 from worker.model.schema import Columns
 from worker.ports import Decoded
@@ -265,16 +266,86 @@ def test_a_dead_letter_too_large_is_cut_with_hash_and_size_in_its_headers() -> N
     value = bytes(range(256)) * 100
     record = RECORD._replace(key=b"k" * 5000, value=value)
     first, second, third = shrinkings(encoder().dead_letter(record, WRONG, NOTE))
-    assert first.value == value[:CUT_BYTES]
-    assert errors(first.headers)["truncated.bytes"] == "25600"
-    assert errors(first.headers)["truncated.sha256"] == hashlib.sha256(value).hexdigest()
-    assert set(texts(second.headers)) == {name for name, _ in first.headers} - {
-        "traceparent",
-        "tracestate",
-        "other",
+    assert first.value == value[:VALUE_BYTES_KEPT]
+    assert errors(first.headers)["truncated.value.bytes"] == "25600"
+    assert errors(first.headers)["truncated.value.sha256"] == hashlib.sha256(value).hexdigest()
+    assert set(texts(second.headers)) - set(texts(first.headers)) == {
+        ERROR_PREFIX + "truncated.headers",
+        ERROR_PREFIX + "truncated.headers.bytes",
     }
+    assert [name for name, _ in second.headers if not name.startswith(ERROR_PREFIX)] == []
+    assert errors(second.headers)["truncated.headers"] == "3"
+    assert errors(second.headers)["truncated.headers.bytes"] == str(
+        sum(len(name) + len(value or b"") for name, value in RECORD.headers)
+    )
     assert errors(second.headers)["offset"] == "41"
-    assert third == replace(second, key=b"k" * TEXT_MAX)
+    assert third.key == b"k" * TEXT_MAX
+    assert errors(third.headers)["truncated.key.bytes"] == "5000"
+    assert errors(third.headers)["truncated.key.sha256"] == hashlib.sha256(b"k" * 5000).hexdigest()
+
+
+def test_headers_that_claim_to_be_ours_give_way() -> None:
+    """Of a letter that somebody put back by hand; however large, they cannot fill the letter."""
+    forged = [(ERROR_PREFIX + "reason", b"x" * 50_000), (ERROR_PREFIX + "other", b"y")]
+    record = RECORD._replace(headers=[*forged, *RECORD.headers])
+    letter = encoder().dead_letter(record, WRONG, NOTE)
+    assert letter == encoder().dead_letter(RECORD, WRONG, NOTE)
+
+
+def test_what_is_said_of_a_fault_is_bounded() -> None:
+    letter = encoder().dead_letter(RECORD, replace(WRONG, detail="é" * 5000), NOTE)
+    assert errors(letter.headers)["exception.message"] == "é" * TEXT_MAX
+
+
+def test_one_trace_of_bounded_size_is_passed_on() -> None:
+    many = [("tracestate", b"x" * 2000), ("traceparent", b"1"), ("traceparent", b"2")]
+    headers = encoder().anomaly(RECORD._replace(headers=many), ANOMALY, NOTE).headers
+    assert [header for header in headers if header[0].startswith("trace")] == [
+        ("traceparent", b"1")
+    ]
+
+
+def test_a_flood_is_one_event_that_says_how_many_where_and_how_odd() -> None:
+    records = [
+        RECORD,
+        RECORD._replace(offset=44, timestamp=-1),
+        RECORD._replace(partition=0, offset=7, timestamp=RECORD.timestamp + 1000),
+    ]
+    found = [ANOMALY, replace(ANOMALY, score=9.0, kind="watched"), replace(ANOMALY, features=())]
+    output = encoder().flood(records, found, NOTE)
+    assert (output.topic, output.key) == ("pumps.anomalies", None)
+    assert texts(output.headers) == {
+        "ce_specversion": "1.0",
+        "ce_id": "pumps-2-41..pumps-0-7",
+        "ce_type": "io.latentwatch.anomaly.flood.v1",
+        "ce_source": "/latentwatch/pumps",
+        "ce_time": "2026-01-01T00:00:00.000Z",
+        "content-type": "application/json",
+    }
+    summary = json.loads(output.value or b"")
+    schema = (files("worker") / "schemas" / "flood.v1.json").read_text(encoding="utf-8")
+    jsonschema.validate(summary, json.loads(schema))
+    assert summary == {
+        "schema_version": 1,
+        "id": "pumps-2-41..pumps-0-7",
+        "detected_at": "2026-01-01T00:00:00.000Z",
+        "count": 3,
+        "first_event_time": "2026-01-01T00:00:00.123Z",
+        "last_event_time": "2026-01-01T00:00:01.123Z",
+        "source": {
+            "topic": "pumps",
+            "partitions": [
+                {"partition": 0, "first": 7, "last": 7, "count": 1},
+                {"partition": 2, "first": 41, "last": 44, "count": 2},
+            ],
+        },
+        "score_max": 9.0,
+        "alert_rate": 0.001,
+        "severities": {"warning": 2, "critical": 1},
+        "kinds": {"novel": 2, "watched": 1},
+        "features": {"flow": 2},
+        "model": {"version": "v7", "trained_at": "2026-01-02T03:04:05Z"},
+    }
 
 
 def test_other_outputs_only_lose_a_long_key() -> None:

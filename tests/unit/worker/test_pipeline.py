@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.loops import (
     ANOMALIES,
@@ -36,7 +34,7 @@ from tests.loops import (
 from tests.machines import artifact, encoded, readings
 from worker.adapters.clock import Stop, SystemClock
 from worker.codec import JsonCodec
-from worker.pipeline import BACK_OFF_LAST_S, DeadLetterGuard, Pipeline, process
+from worker.pipeline import BACK_OFF_LAST_S, Pipeline, process
 from worker.ports import Fenced, NotPermitted, OutputTooLarge
 from worker.records import Partition, Record
 from worker.scorer import ScoringModel
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.adapters.memory import MemoryBroker
+    from worker.ports import Delivery
     from worker.records import Membership, Output, Position
 
 ONLY = Partition(INPUT, 0)
@@ -295,7 +294,7 @@ class TestTooLarge:
         (letter,) = broker.records(DEAD_LETTERS)
         assert letter.value == broken[: 16 * 1024]
         headers = dict(letter.headers)
-        assert headers["__latentwatch.errors.truncated.bytes"] == b"%d" % len(broken)
+        assert headers["__latentwatch.errors.truncated.value.bytes"] == b"%d" % len(broken)
         assert headers["__latentwatch.errors.offset"] == b"1"
         assert ids(broker, ANOMALIES) == ["in-0-2"]
         assert committed(broker) == {ONLY: 3}
@@ -307,12 +306,57 @@ class TestTooLarge:
         assert dead_letter_ids(broker) == [f"in-0-{i}" for i in range(5)]
         assert worker.metrics.of("batch_processed") == [(0, 0, 5, 0)]
 
+    def test_many_that_a_broker_refuses_one_at_a_time_take_few_deliveries(self) -> None:
+        """Else a batch of large records takes longer than a member may be away from its group."""
+        broker, worker = desk(*[b"{" + b"x" * size for size in range(29_000, 29_100)])
+        delivery = Narrow(worker.pipeline._seams.delivery, bytes_max=20_000)
+        worker.with_seams(worker.log, delivery).turn()
+        assert committed(broker) == {ONLY: 100}
+        assert len(dead_letter_ids(broker)) == 100
+        assert delivery.refused == 1
+
     def test_what_cannot_be_cut_any_further_ends_the_loop_uncommitted(self) -> None:
         broker, worker = desk(ODD)
         loop = worker.with_seams(worker.log, Refusing(OutputTooLarge(0, "too large")))
         with pytest.raises(OutputTooLarge):
             loop.turn()
         assert committed(broker) == {ONLY: 0}
+
+
+class TestFlood:
+    def test_beyond_the_rate_one_event_sums_up_the_batch(self) -> None:
+        broker = new_broker()
+        odd = [b'{"x": %d}' % x for x in range(10, 45)]
+        put(broker, [NORMAL, *odd, BROKEN])
+        worker = Worker(broker, replace(SETTINGS, events_per_s_max=2))
+        worker.turn(2)
+        *singly, summary = lines(broker, ANOMALIES)
+        assert [event["score"] for event in singly] == list(range(25, 45))
+        assert (summary["count"], summary["score_max"]) == (15, 24)
+        assert committed(broker) == {ONLY: 37}
+        flagged = [line["flagged"] for line in lines(broker, SCORES)]
+        assert flagged == [False, *[True] * 35, False]
+        assert len(worker.metrics.of("anomaly")) == 35
+        assert worker.metrics.of("summed_up") == [(15,)]
+
+    def test_a_batch_that_is_read_again_has_the_same_room(self) -> None:
+        broker = new_broker()
+        put(broker, [ODD] * 20)
+        broker.fail_next_commit(stored=False)
+        worker = Worker(broker, replace(SETTINGS, events_per_s_max=2))
+        worker.turn(4)
+        assert ids(broker, ANOMALIES) == [f"in-0-{i}" for i in range(20)] * 2
+        assert worker.metrics.of("summed_up") == []
+
+    def test_when_it_is_over_each_is_told_by_itself_again(self) -> None:
+        broker = new_broker()
+        worker = Worker(broker, replace(SETTINGS, events_per_s_max=1))
+        put(broker, [ODD] * 20)
+        worker.turn(2)
+        worker.clock.sleep(60)
+        put(broker, [ODD] * 3)
+        worker.turn()
+        assert ids(broker, ANOMALIES)[-3:] == ["in-0-20", "in-0-21", "in-0-22"]
 
 
 class TestMetrics:
@@ -454,67 +498,28 @@ class TestHolding:
         assert worker.watcher.told[-1] == (True, "running")
 
 
-class TestGuard:
-    def test_a_few_dead_letters_pass(self) -> None:
-        guard = DeadLetterGuard(0.1, 100)
-        assert guard.allows(50, 10)
-        assert not guard.allows(50, 11)
+@dataclass
+class Narrow:
+    """Takes no large output, and refuses the first of them, as a broker does."""
 
-    def test_those_before_count_within_the_window(self) -> None:
-        guard = DeadLetterGuard(0.1, 100)
-        guard.count(50, 6)
-        assert guard.allows(50, 4)
-        assert not guard.allows(50, 5)
+    delivery: Delivery
+    bytes_max: int
+    refused: int = 0
 
-    def test_those_beyond_it_do_not(self) -> None:
-        guard = DeadLetterGuard(0.1, 100)
-        guard.count(50, 10)
-        guard.count(100, 0)
-        assert guard.allows(50, 10)
-
-    def test_a_batch_without_any_always_passes(self) -> None:
-        guard = DeadLetterGuard(0, 100)
-        assert guard.allows(50, 0)
-        assert not guard.allows(50, 1)
-
-    def test_a_batch_larger_than_the_window_is_judged_by_its_own_size(self) -> None:
-        guard = DeadLetterGuard(0.1, 100)
-        assert guard.allows(2000, 200)
-        assert not guard.allows(2000, 201)
-
-    def test_a_share_of_one_lets_everything_through(self) -> None:
-        guard = DeadLetterGuard(1, 10)
-        for size in (1, 5, 100, 3):
-            assert guard.allows(size, size)
-            guard.count(size, size)
-
-    def test_what_it_remembers_is_bounded(self) -> None:
-        guard = DeadLetterGuard(0.1, 100)
-        for _ in range(1000):
-            guard.count(10, 1)
-            guard.count(0, 0)
-        assert len(guard._batches) <= 11
-
-    @given(
-        st.lists(st.tuples(st.integers(1, 40), st.integers(0, 40)), max_size=40),
-        st.integers(1, 100),
-    )
-    def test_it_agrees_with_counting_by_hand(
-        self, batches: list[tuple[int, int]], window: int
+    def deliver(
+        self,
+        outputs: Sequence[Output],
+        positions: Sequence[Position],
+        membership: Membership | None,
     ) -> None:
-        guard = DeadLetterGuard(0.25, window)
-        history: list[tuple[int, int]] = []
-        for size, bad in ((size, min(bad, size)) for size, bad in batches):
-            recent: list[tuple[int, int]] = [(size, bad)]
-            for earlier in reversed(history):
-                if sum(s for s, _ in recent) >= window:
-                    break
-                recent.append(earlier)
-            total = max(window, sum(s for s, _ in recent))
-            expected = bad == 0 or sum(b for _, b in recent) <= 0.25 * total
-            assert guard.allows(size, bad) == expected
-            guard.count(size, bad)
-            history.append((size, bad))
+        for index, output in enumerate(outputs):
+            if output.size > self.bytes_max:
+                self.refused += 1
+                raise OutputTooLarge(index, "too large")
+        self.delivery.deliver(outputs, positions, membership)
+
+    def close(self) -> None:
+        """Nothing to give up."""
 
 
 @dataclass

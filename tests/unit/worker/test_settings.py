@@ -110,10 +110,13 @@ class TestSources:
     def test_every_setting_can_be_given_by_its_variable(self) -> None:
         """What one set of settings says, its variables say again."""
         values = flattened(from_overrides(http__port=0, output__scores="all"))
-        environ = {variable(name): str(value) for name, value in values.items()}
+        given = {name: str(value) for name, value in values.items() if value is not None}
+        environ = {variable(name): value for name, value in given.items()}
         loaded = load_settings({}, config=None, environ=environ)
         assert flattened(loaded.settings) == values
-        assert set(loaded.origins.values()) == {f"environment {name}" for name in environ}
+        assert {name: loaded.origins[name] for name in given} == {
+            name: f"environment {variable(name)}" for name in given
+        }
 
     def test_none_on_the_command_line_is_not_given(self) -> None:
         loaded = load_settings({"topic": "t", "stream": None}, config=None, environ={})
@@ -237,6 +240,7 @@ class TestValues:
             ("kafka.delivery_timeout_s", 5, "must be above request_timeout_s (5)"),
             ("kafka.deliver_deadline_s", 8, "must be above delivery_timeout_s (8)"),
             ("kafka.deliver_deadline_s", 60, "must be below max_poll_interval_s (60)"),
+            ("kafka.transaction_timeout_s", 10, "must be above deliver_deadline_s (10)"),
             ("watchdog_s", 60, "must be above kafka.max_poll_interval_s (60)"),
         ],
     )
@@ -357,3 +361,67 @@ class TestSecrets:
         shown = presentable(from_overrides())
         assert set(shown) == set(leaves(Settings))
         assert shown["store"] == "models"
+
+
+class TestSecurity:
+    """Proofs and encryption: complete or refused, and never shown."""
+
+    def test_nothing_is_asked_for_by_default(self) -> None:
+        assert from_overrides().kafka.security.protocol == "PLAINTEXT"
+
+    def test_a_secret_is_read_from_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "secret"
+        path.write_text(" pass word \r\n", encoding="utf-8")
+        environ = {
+            "LATENTWATCH_KAFKA__SECURITY__PROTOCOL": "SASL_SSL",
+            "LATENTWATCH_KAFKA__SECURITY__MECHANISM": "PLAIN",
+            "LATENTWATCH_KAFKA__SECURITY__USERNAME": "me",
+            "LATENTWATCH_KAFKA__SECURITY__PASSWORD_FILE": str(path),
+        }
+        loaded = load_settings({"topic": "t"}, config=None, environ=environ)
+        password = loaded.settings.kafka.security.password
+        assert password is not None
+        assert password.get_secret_value() == " pass word "
+        assert loaded.origins["kafka.security.password"] == (
+            f"file {path} (environment LATENTWATCH_KAFKA__SECURITY__PASSWORD_FILE)"
+        )
+        assert presentable(loaded.settings)["kafka.security.password"] == "*" * 10
+        assert "pass word" not in repr(loaded)
+
+    def test_a_secret_file_that_cannot_be_read_is_told(self) -> None:
+        (found,) = problems({"topic": "t", "kafka.security.password_file": "nowhere"})
+        assert found.startswith("kafka.security.password: file nowhere cannot be read: No such")
+
+    def test_only_a_secret_has_a_file(self) -> None:
+        (found,) = problems({"topic": "t", "kafka.client_id_file": "x"})
+        assert found.startswith("kafka.client_id_file: no such setting")
+
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [
+            ({"protocol": "SASL_SSL"}, "mechanism is needed with protocol SASL_SSL"),
+            ({"password": "planted"}, "password has no effect with protocol PLAINTEXT"),
+            ({"ca_file": "ca.pem"}, "ca_file has no effect with protocol PLAINTEXT"),
+            (
+                {"protocol": "SASL_PLAINTEXT", "mechanism": "PLAIN", "password": "planted"},
+                "username and password (or password_file) are needed with PLAIN",
+            ),
+            (
+                {"protocol": "SASL_SSL", "mechanism": "OAUTHBEARER"},
+                "OAUTHBEARER needs either token_file or token_url",
+            ),
+            (
+                {"protocol": "SASL_SSL", "mechanism": "OAUTHBEARER", "token_url": "http://x"},
+                "token_url needs username and password: the client's id and secret",
+            ),
+            (
+                {"protocol": "SSL", "key_password": "planted"},
+                "key_password has no effect without certificate_file",
+            ),
+        ],
+    )
+    def test_what_is_incomplete_or_without_effect_is_refused(
+        self, given: dict[str, str], problem: str
+    ) -> None:
+        named = {f"kafka.security.{name}": value for name, value in given.items()}
+        assert problems({"topic": "t", **named}) == [f"kafka.security: {problem}"]

@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
-from worker.adapters.kafka import private
+from worker.adapters.kafka import header_names, private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +37,8 @@ class KafkaConnection:
     bootstrap_servers: str
     client_id: str
     security: Mapping[str, object] = field(default_factory=dict, repr=False)
+    instance: str | None = None
+    """The name under which we come back to a group after a restart; None for one that does not."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.security) - set(KafkaConsumer.DEFAULT_CONFIG))
@@ -46,7 +48,7 @@ class KafkaConnection:
 
 @dataclass(frozen=True, slots=True)
 class KafkaTimings:
-    """How long what may take, in seconds; request < delivery < deadline, or nothing is retried."""
+    """How long what may take, in seconds; request < delivery < deadline < transaction."""
 
     session_s: float = 10.0
     """Silence after which the group takes a member for dead."""
@@ -61,11 +63,16 @@ class KafkaTimings:
     """One record, retries included."""
     deadline_s: float = 10.0
     """A whole delivery: send, wait for every acknowledgement, commit."""
+    transaction_s: float = 90.0
+    """After so long the broker ends an open transaction by itself; above the deadline."""
     connect_s: float = 5.0
     """The first answer of any broker."""
     close_s: float = 3.0
     history_stall_s: float = 30.0
     """A bounded read without progress for so long gives up."""
+
+
+private.hear_last_words()
 
 
 class SafeNetClient(KafkaNetClient):  # type: ignore[misc]  # the client ships no types
@@ -74,6 +81,10 @@ class SafeNetClient(KafkaNetClient):  # type: ignore[misc]  # the client ships n
     The sender expects False for a broker that is down; an exception makes it drop the request
     that it was about to send, whose caller then waits for ever, or spin.
     """
+
+    def __init__(self, **config: object) -> None:
+        super().__init__(**config)
+        private.remember_refusal(self)
 
     def await_ready(self, node_id: object, timeout_ms: float = 30000) -> bool:
         """Whether the broker is connected, after a short wait at most."""
@@ -106,10 +117,12 @@ def open_consumer(
 
     Raises KafkaError; leaves no thread or socket behind then.
     """
+    header_names.tolerate()
     return _built(
         KafkaConsumer,
         connection,
         group_id=group,
+        group_instance_id=connection.instance if group else None,
         auto_offset_reset="none",
         enable_auto_commit=False,
         isolation_level="read_committed",
@@ -132,11 +145,17 @@ def open_producer(
     timings: KafkaTimings,
     request_bytes_max: int,
     compression: str | None,
+    transactional_id: str | None = None,
 ) -> KafkaProducer:
-    """An idempotent producer that waits for all replicas. Raises KafkaError."""
+    """An idempotent producer that waits for all replicas. Raises KafkaError.
+
+    With a `transactional_id` for transactions only; it has to be initialised then.
+    """
     return _built(
         Producer,
         connection,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=_ms(timings.transaction_s),
         acks="all",
         enable_idempotence=True,
         allow_auto_create_topics=False,
@@ -144,7 +163,8 @@ def open_producer(
         max_request_size=request_bytes_max,
         request_timeout_ms=_ms(timings.request_s),
         delivery_timeout_ms=_ms(timings.delivery_s),
-        max_block_ms=_ms(timings.request_s),
+        # Also what initialising for transactions may take, which several requests are needed for.
+        max_block_ms=_ms(timings.delivery_s if transactional_id else timings.request_s),
         bootstrap_timeout_ms=_ms(timings.connect_s),
         linger_ms=5,
         batch_size=256 << 10,

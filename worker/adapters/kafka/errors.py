@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from kafka import errors as kafka
 
-from worker.ports import LatentwatchError, MembershipLost, NotPermitted, Retryable
+from worker.ports import Fenced, LatentwatchError, MembershipLost, NotPermitted, Retryable
 
 REFUSED_RIGHTS = (
     kafka.AuthorizationError,
@@ -27,12 +29,25 @@ FINAL = (
     kafka.InvalidSessionTimeoutError,
     kafka.InvalidTimestampError,
     kafka.InvalidTopicError,
+    kafka.InvalidTransactionTimeoutError,
     kafka.KafkaConfigurationError,
     kafka.PolicyViolationError,
     kafka.UnsupportedCompressionTypeError,
     kafka.UnsupportedForMessageFormatError,
     kafka.UnsupportedVersionError,
 )
+
+
+_CODE = re.compile(r"\[Error (-?\d+)\]")
+
+
+def plain(error: Exception) -> Exception:
+    """What the broker answered, where the client only quotes it in an error without a kind."""
+    quoted = _CODE.search(str(error)) if type(error) is kafka.KafkaError else None
+    if quoted is None:
+        return error
+    answered: Exception = kafka.for_code(int(quoted[1]))(str(error))
+    return answered
 
 
 def translated(
@@ -43,7 +58,10 @@ def translated(
     `otherwise` is for all that may go away by itself: time-outs, brokers that are down or move,
     and producer states that a new producer cures.
     """
-    message = f"{doing} failed: {type(error).__name__}: {error}"
+    error = plain(error)
+    message = f"{doing} failed: {type(error).__name__}: {_said(error)}"
+    if isinstance(error, kafka.FencedInstanceIdError):
+        return Fenced(f"{message}: another worker runs under our slot's name")
     if isinstance(error, REFUSED_RIGHTS):
         return NotPermitted(message)
     if isinstance(error, LOST_MEMBERSHIP):
@@ -51,3 +69,11 @@ def translated(
     if isinstance(error, FINAL):
         return LatentwatchError(message)
     return otherwise(message)
+
+
+def _said(error: Exception) -> str:
+    """Its text, without its own name and number, which the client repeats in front of it."""
+    text = str(error).partition("] ")[2] if str(error).startswith("[Error ") else str(error)
+    while text.startswith(f"{type(error).__name__}: "):
+        text = text.removeprefix(f"{type(error).__name__}: ")
+    return text

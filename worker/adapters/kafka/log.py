@@ -28,7 +28,7 @@ from worker.ports import LatentwatchError, MembershipLost, Retryable, Unreachabl
 from worker.records import Membership, Partition, Position, RawBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from worker.adapters.kafka.client import KafkaConnection, KafkaTimings
     from worker.ports import LogEvents
@@ -78,16 +78,19 @@ class KafkaRecordLog:
         self._refused: dict[TopicPartition, int | None] = {}
         self._reported: dict[TopicPartition, int] = {}
         self._dirty = False
+        self._is_assigned_anew = False
         self._paused = False
         self._closed = False
         self._heard_at = time.monotonic()
+        self._before_settling: Callable[[], None] = lambda: None
         try:
             self._consumer = open_consumer(connection, timings, group)
             self._consumer.subscribe([topic], listener=self._listener)
             private.learn_topics(self._consumer, timings.request_s)
         except KafkaError as error:
             raise translated(error, "connecting", otherwise=Unreachable) from error
-        self._offsets = Offsets(self._consumer, start, timings.request_s)
+        known = private.partitions(self._consumer, topic)
+        self._offsets = Offsets(self._consumer, start, known, timings.request_s)
 
     # --- the port
 
@@ -156,6 +159,13 @@ class KafkaRecordLog:
 
     # --- for the delivery adapters
 
+    def before_settling(self, prepare: Callable[[], None]) -> None:
+        """Have `prepare` called, in a poll, each time before it asks what is committed.
+
+        What it raises the poll raises, and the next poll calls it again.
+        """
+        self._before_settling = prepare
+
     def require(self, membership: Membership | None) -> None:
         """Raise MembershipLost unless we still are the member that polled the batch."""
         ours = self._membership()
@@ -220,7 +230,10 @@ class KafkaRecordLog:
                 continue  # nothing was ours: the first join revokes an empty assignment
             self._owned = sorted(partitions) if kind == "assigned" else []
             self._dirty = True
-            self._events.rebalanced(kind, len(self._owned))
+            # An assignment is told once we stand in it: what comes from then on is not missed.
+            self._is_assigned_anew = kind == "assigned"
+            if not self._is_assigned_anew:
+                self._events.rebalanced(kind, 0)
 
     def _settle(self) -> None:
         """Drop what was fetched and go to the committed position of every partition that is ours.
@@ -228,6 +241,7 @@ class KafkaRecordLog:
         Stays dirty, so that it is done again, unless all of it succeeded.
         """
         private.drop_fetched(self._consumer)
+        self._before_settling()
         try:
             starts = self._offsets.starts(self._owned, self._refused)
         except KafkaError as error:
@@ -244,6 +258,9 @@ class KafkaRecordLog:
             self._consumer.pause(*self._owned)
         self._reported = {partition: start.offset for partition, start in starts.items()}
         self._dirty = bool(self._listener.changes)
+        if self._is_assigned_anew and not self._dirty:
+            self._is_assigned_anew = False
+            self._events.rebalanced("assigned", len(self._owned))
 
     def _membership(self) -> Membership | None:
         group = self._consumer.group_metadata()

@@ -6,12 +6,14 @@ Waiting for something to appear is the caller's affair.
 from __future__ import annotations
 
 import socket
+import ssl
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
+    KafkaTimeoutError,
     NoError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -20,8 +22,9 @@ from kafka.errors import (
 
 from worker.adapters.kafka.client import bounded, open_admin
 from worker.adapters.kafka.errors import translated
+from worker.adapters.kafka.tls import prove
 from worker.ports import NotPermitted, Unreachable
-from worker.topics import TopicFacts
+from worker.topics import Kept, TopicFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 RETENTION = "retention.ms"
+IN_SYNC = "min.insync.replicas"
+METADATA = "metadata.version"
 
 
 def reachable(bootstrap_servers: str, timeout_s: float) -> bool:
@@ -83,7 +88,46 @@ def retentions(
 
     Raises Unreachable or NotPermitted.
     """
-    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=[RETENTION]) for name in names]
+    return _numbers(connection, names, RETENTION, timeout_s)
+
+
+def kept(
+    connection: KafkaConnection, names: Iterable[str], timeout_s: float
+) -> Mapping[str, Kept | None]:
+    """How safe the records of each topic are, None where there is none that we may see.
+
+    Raises Unreachable or NotPermitted.
+    """
+    facts = topic_facts(connection, names, timeout_s)
+    there = {name: found for name, found in facts.items() if found and found.partitions}
+    in_sync = _numbers(connection, there, IN_SYNC, timeout_s)
+    return {
+        name: Kept(there[name].replication, in_sync.get(name)) if name in there else None
+        for name in facts
+    }
+
+
+def metadata_level(connection: KafkaConnection, timeout_s: float) -> int | None:
+    """The newest level of the cluster's metadata that a broker knows: it grows with each release.
+
+    None where it does not tell. Raises Unreachable or NotPermitted.
+    """
+    features: dict[str, dict[str, tuple[int, int]]] = asked(
+        connection,
+        timeout_s,
+        "looking up the brokers' release",
+        lambda admin: admin.describe_features(),
+    )
+    known = features.get(METADATA, {})
+    levels = [known[kind][1] for kind in ("supported", "finalized") if kind in known]
+    return max(levels, default=None)
+
+
+def _numbers(
+    connection: KafkaConnection, names: Iterable[str], setting: str, timeout_s: float
+) -> dict[str, int | None]:
+    """A setting of each topic, None where we may not know."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=[setting]) for name in names]
     if not wanted:
         return {}
     found: dict[str, dict[str, Any]] = asked(
@@ -93,7 +137,7 @@ def retentions(
         lambda admin: admin.describe_configs(wanted, config_filter="all").get("topic", {}),
     )
     return {
-        name: int(configs[RETENTION]["value"]) if RETENTION in configs else None
+        name: int(configs[setting]["value"]) if setting in configs else None
         for name, configs in found.items()
     }
 
@@ -144,7 +188,26 @@ def asked(
         # Connecting and asking take `timeout_s` each at most, by the client's own clock.
         return bounded(ask, 3 * timeout_s)
     except (KafkaError, TimeoutError) as error:
+        _require_tls(connection, timeout_s)
+        if isinstance(error, KafkaTimeoutError | TimeoutError):
+            raise Unreachable(_silent(connection, doing)) from error
         raise translated(error, doing, otherwise=Unreachable) from error
+
+
+def _silent(connection: KafkaConnection, doing: str) -> str:
+    protocol = connection.security.get("security_protocol", "PLAINTEXT")
+    return (
+        f"{doing}: {connection.bootstrap_servers} takes connections but gives no answer in time;"
+        f" is it a listener for {protocol} (kafka.security.protocol)?"
+    )
+
+
+def _require_tls(connection: KafkaConnection, timeout_s: float) -> None:
+    """Raises NotPermitted where TLS fails for good; the client takes that for an absent broker."""
+    context = connection.security.get("ssl_context")
+    if isinstance(context, ssl.SSLContext):
+        for server in connection.bootstrap_servers.split(","):
+            prove(context, server.strip(), timeout_s)
 
 
 def _answers(server: str, timeout_s: float) -> bool:

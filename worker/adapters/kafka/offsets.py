@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 
 
 class Offsets:
-    """The offsets of the group that `consumer` is in. Every method raises KafkaError."""
+    """The offsets of the group that `consumer` is in. Every method raises KafkaError.
 
-    def __init__(self, consumer: KafkaConsumer, rule: StartRule, request_s: float) -> None:
+    Of the topic's partitions those from `known` on were added after the start: whatever the rule
+    says of a first start, nobody has read them, so they are read from their beginning. 0 is for a
+    topic that was not known at the start.
+    """
+
+    def __init__(
+        self, consumer: KafkaConsumer, rule: StartRule, known: int, request_s: float
+    ) -> None:
         self._consumer = consumer
         self._rule = rule
+        self._known = known
         self._request_s = request_s
 
     def starts(
@@ -43,7 +51,9 @@ class Offsets:
             if tp in committed:
                 starts[tp] = next_start(committed[tp], bounds, refused[tp])
             else:
-                starts[tp] = first_start(self._rule, tp.partition, bounds)
+                is_added = self._known and tp.partition >= self._known
+                rule = "beginning" if is_added else self._rule
+                starts[tp] = first_start(rule, tp.partition, bounds)
         self.commit({tp: starts[tp].offset for tp in unsure}, self._request_s)
         return starts
 

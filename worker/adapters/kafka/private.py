@@ -8,15 +8,23 @@ the client's public face.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafka.errors import KafkaError
+from kafka.errors import (
+    KafkaError,
+    KafkaProtocolError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)
+from kafka.net.transport import KafkaTCPTransport
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+    from kafka.net.compat import KafkaNetClient
 
     from worker.records import Headers
 
@@ -63,6 +71,11 @@ def learn_topics(consumer: KafkaConsumer, timeout_s: float) -> None:
     consumer._net.run(consumer._manager.wait_for, learnt, timeout_s * 1000)
 
 
+def partitions(consumer: KafkaConsumer, topic: str) -> int:
+    """How many partitions the client knows of a topic, without asking."""
+    return len(consumer._cluster.partitions_for_topic(topic) or ())
+
+
 def drop_fetched(consumer: KafkaConsumer) -> None:
     """Forget parsed records. After a parse error the client would spin on them for ever."""
     fetcher = consumer._fetcher
@@ -82,6 +95,60 @@ def parsing(consumer: KafkaConsumer) -> tuple[TopicPartition, int] | None:
 def connected(consumer: KafkaConsumer) -> bool:
     """Whether a connection to any broker is up."""
     return any(connection.connected for connection in list(consumer._manager._conns.values()))
+
+
+def remember_refusal(client: KafkaNetClient) -> None:
+    """Let a client whose credentials were refused say so from then on, and not try again.
+
+    While it looks for a first broker it takes a refusal for a broker that is down, tries on until
+    the time is up, and reports nothing but that.
+    """
+    manager = client._manager
+    connect = manager.get_connection
+    refusals: list[BaseException] = []
+
+    def closed(error: BaseException) -> None:
+        if isinstance(error, SaslAuthenticationFailedError | UnsupportedSaslMechanismError):
+            refusals.append(error)
+
+    def get_connection(node_id: object, *args: object, **options: object) -> object:
+        if refusals:
+            raise refusals[0]
+        is_new = node_id not in manager._conns
+        connection = connect(node_id, *args, **options)
+        if is_new:
+            connection.close_future.add_errback(closed)
+        return connection
+
+    manager.get_connection = get_connection
+
+
+async def _read_to_the_end(transport: KafkaTCPTransport) -> None:
+    """Hand over what is read even where the connection's end comes with it.
+
+    The client's own drops it then: a broker that refuses a password and hangs up would look like
+    one that is down.
+    """
+    while transport._read and not transport._closed:
+        await transport._net.wait_read(transport._sock)
+        received, ended = transport._sock_recv()
+        if not received:
+            if ended:
+                transport.abort(error=ended)
+                return
+            continue
+        transport.last_read = time.monotonic()
+        try:
+            transport._protocol.data_received(received)
+        except KafkaProtocolError as error:
+            transport.abort(error=error)
+            return
+        # The end, if there was one, is read again, after whoever waits for the answer had a turn.
+
+
+def hear_last_words() -> None:
+    """Let every connection of this process hand over what came just before its end."""
+    KafkaTCPTransport._read_from_sock = _read_to_the_end
 
 
 def stop_sender(producer: KafkaProducer) -> bool:

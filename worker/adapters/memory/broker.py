@@ -132,12 +132,7 @@ class MemoryBroker:
         Raises OutputTooLarge, or Retryable where topic or broker are out of reach or as ordered.
         """
         with self.lock:
-            self.require_reachable()
-            for index, output in enumerate(outputs):
-                self._require_fits(index, output)
-                if output.topic not in self._topics:
-                    raise Retryable(f"there is no topic {output.topic}")
-            written = self._sends_to_fail.popleft() if outputs and self._sends_to_fail else None
+            written = self._next_send(outputs)
             if written is not False:
                 self._append(outputs)
             if written is not None:
@@ -162,10 +157,32 @@ class MemoryBroker:
             self.require_member(group, membership)
             stored = self._commits_to_fail.popleft() if self._commits_to_fail else None
             if stored is not False:
-                of_group = self.group(group).committed
-                of_group.update({Partition(p.topic, p.partition): p.offset for p in positions})
+                self._store(group, positions)
             if stored is not None:
                 raise Retryable("a commit failed, as ordered")
+
+    def transact(
+        self,
+        group: str,
+        outputs: Sequence[Output],
+        positions: Sequence[Position],
+        membership: Membership | None,
+    ) -> None:
+        """Append all outputs and store all positions, or neither of them.
+
+        Raises what `send` and `commit` raise; an ordered failure of a send leaves nothing, one of
+        a commit leaves all or nothing.
+        """
+        with self.lock:
+            self.require_member(group, membership)
+            if self._next_send(outputs) is not None:
+                raise Retryable("a send failed, as ordered")
+            stored = self._commits_to_fail.popleft() if self._commits_to_fail else None
+            if stored is not False:
+                self._append(outputs)
+                self._store(group, positions)
+            if stored is not None:
+                raise Retryable("a transaction failed, as ordered")
 
     def require_member(self, group: str, membership: Membership | None) -> None:
         """Raise MembershipLost unless the group still knows exactly this member."""
@@ -205,6 +222,19 @@ class MemoryBroker:
             self.journal(partition).delete_before(offset)
 
     # --- inside
+
+    def _next_send(self, outputs: Sequence[Output]) -> bool | None:
+        """Whether a send that has to fail is to be written, None for one that need not fail."""
+        self.require_reachable()
+        for index, output in enumerate(outputs):
+            self._require_fits(index, output)
+            if output.topic not in self._topics:
+                raise Retryable(f"there is no topic {output.topic}")
+        return self._sends_to_fail.popleft() if outputs and self._sends_to_fail else None
+
+    def _store(self, group: str, positions: Sequence[Position]) -> None:
+        of_group = self.group(group).committed
+        of_group.update({Partition(p.topic, p.partition): p.offset for p in positions})
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Publishing to a broker in memory, and at-least-once delivery: write, then commit."""
+"""Publishing to a broker in memory; delivery at least once, and exactly once."""
 
 from __future__ import annotations
 
@@ -50,6 +50,26 @@ class MemoryDelivery:
         self._broker.require_member(self._group, membership)
         self._broker.send(outputs)
         self._broker.commit(self._group, positions, membership)
+
+    def close(self) -> None:
+        """As the port says: there is nothing to give up."""
+
+
+class MemoryExactlyOnce:
+    """Outputs and positions at one stroke, or neither."""
+
+    def __init__(self, broker: MemoryBroker, record_log: MemoryRecordLog) -> None:
+        self._broker = broker
+        self._group = record_log.group
+
+    def deliver(
+        self,
+        outputs: Sequence[Output],
+        positions: Sequence[Position],
+        membership: Membership | None,
+    ) -> None:
+        """As the port says."""
+        self._broker.transact(self._group, outputs, positions, membership)
 
     def close(self) -> None:
         """As the port says: there is nothing to give up."""

@@ -16,7 +16,7 @@ from worker.adapters.prometheus.series import Series
 from worker.adapters.prometheus.table import METRICS, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,7 +87,13 @@ class PrometheusMetrics:
         """One anomaly was published."""
         with self._series.lock:
             self._series.add("anomalies_total", 1, severity)
-            self._series.add("anomalies_by_feature_total", 1, self._series.bounded(feature))
+            name = "anomalies_by_feature_total"
+            self._series.add(name, 1, self._series.bounded(name, feature))
+
+    def summed_up(self, anomalies: int) -> None:
+        """So many of a batch's anomalies were told in one event."""
+        with self._series.lock:
+            self._series.add("anomalies_summed_up_total", anomalies)
 
     def rejected(self, reason: str) -> None:
         """One record went to the dead-letter topic."""
@@ -113,6 +119,13 @@ class PrometheusMetrics:
         if of_values:
             with self._series.lock:
                 self._series.set("input_missing_ratio", values / of_values)
+
+    def features_missing(self, records: Mapping[str, int]) -> None:
+        """In how many records of a batch each feature was missing."""
+        name = "feature_missing_records_total"
+        with self._series.lock:
+            for feature, count in records.items():
+                self._series.add(name, count, self._series.bounded(name, feature))
 
     def event_lag(self, newest_ms: int, now_s: float) -> None:
         """Timestamp of the newest record of a delivered batch; negative means that it has none."""

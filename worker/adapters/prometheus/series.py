@@ -88,9 +88,9 @@ class Series:
             series[labels] = Histogram(self._bounds[name])
         series[labels].observe(values)
 
-    def bounded(self, feature: str) -> str:
+    def bounded(self, name: str, feature: str) -> str:
         """The label for a feature: its name while there is room, else `other`; also for none."""
-        known = self._plain["anomalies_by_feature_total"]
+        known = self._plain[name]
         is_shown = (feature,) in known or len(known) <= FEATURE_LABELS_MAX
         return feature if feature and is_shown else "other"
 

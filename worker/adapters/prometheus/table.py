@@ -119,12 +119,20 @@ METRICS = (
         "gauge",
         "Share of feature values that were missing in the latest batch.",
     ),
+    Metric(
+        "feature_missing_records_total",
+        "counter",
+        "Records that lacked a feature, by feature, dead-lettered ones included; the features that"
+        " came late under `other`.",
+        ("feature",),
+        _each("other"),
+    ),
     Metric("ready", "gauge", "1 while records flow, else 0.", known=_ONE),
     # What comes out.
     Metric(
         "anomalies_total",
         "counter",
-        "Anomalies published.",
+        "Anomalies published, each by itself or summed up.",
         ("severity",),
         _each("info", "warning", "critical"),
     ),
@@ -134,6 +142,12 @@ METRICS = (
         "Anomalies published, by the feature that contributed most; rare ones under `other`.",
         ("feature",),
         _each("other"),
+    ),
+    Metric(
+        "anomalies_summed_up_total",
+        "counter",
+        "Anomalies in a flood that were published in a summary, not each by itself.",
+        known=_ONE,
     ),
     Metric(
         "records_above_score_2_total",

@@ -12,7 +12,7 @@ from workbench.demo.feed import Item
 from workbench.demo.poison import TOMBSTONE
 from workbench.demo.stage import Topics
 from workbench.demo.tally import Tally
-from worker.events import ERROR_PREFIX
+from worker.letters import ERROR_PREFIX
 from worker.records import Record
 
 TOPICS = Topics("fleet")

@@ -67,9 +67,11 @@ def everything(metrics: PrometheusMetrics) -> None:
     port.batch_polled(3, 300, {Partition("t", 0): 5})
     port.batch_processed(normal=1, anomalies=1, invalid=1, skipped=0)
     port.anomaly("info", "cpu")
+    port.summed_up(3)
     port.rejected("not_json")
     port.scores(floats(0.1, 3.0), floats(1.0, 2.0), floats(0.5, 0.25))
     port.missing(1, 40)
+    port.features_missing({"cpu": 1})
     port.event_lag(int(NOW_S * 1000) - 2500, NOW_S)
     port.stage("score", 0.2)
     port.delivery_failed("retryable")
@@ -179,6 +181,14 @@ def test_what_is_not_finite_is_counted_and_spoils_no_sum(metrics: PrometheusMetr
 def test_an_empty_batch_of_scores_moves_nothing(metrics: PrometheusMetrics) -> None:
     metrics.scores(floats(), floats(), floats())
     assert value(metrics, "score_count") == 0
+
+
+def test_records_without_a_feature_are_counted_by_feature(metrics: PrometheusMetrics) -> None:
+    metrics.features_missing({"cpu": 2, "disk": 1})
+    metrics.features_missing({"cpu": 3})
+    metrics.features_missing({f"late-{number}": 1 for number in range(60)})
+    found = series(metrics, "feature_missing_records_total")
+    assert (found["cpu",], found["disk",], found["other",]) == (5, 1, 12)
 
 
 def test_missing_values_are_a_share_and_no_values_are_none(metrics: PrometheusMetrics) -> None:

@@ -79,6 +79,17 @@ def test_a_record_may_lack_as_many_features_as_training_records_commonly_did() -
     assert [r.detail for r in decoded.rejections] == ["4 of 4 features are missing"]
 
 
+def test_each_feature_tells_in_how_many_records_it_is_missing() -> None:
+    """Those that are rejected for it included, those that are rejected for something else not."""
+    found = codec().decode([b'{"a": 1}', FULL, b"no json"], SCHEMA).missing_by_feature
+    names = {feature.path for feature in SCHEMA.features}
+    assert found == dict.fromkeys(names - {"a"}, 1)
+
+
+def test_records_that_have_everything_miss_nothing() -> None:
+    assert codec().decode([FULL], SCHEMA).missing_by_feature == {}
+
+
 def test_rejected_rows_do_not_count_as_missing() -> None:
     assert codec().decode([b'{"a": 1}', FULL], SCHEMA).missing == 0
 

@@ -176,7 +176,8 @@ class TestFiles:
         self, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         limit = 10_000_000
-        monkeypatch.setattr(under_test, "FILE_BYTES_MAX", limit)
+        monkeypatch.setattr(under_test, "WEIGHTS_BYTES_MAX", limit)
+        monkeypatch.setattr(under_test, "TEXT_BYTES_MAX", limit)
         with (folder / name).open("wb") as stream:
             stream.truncate(limit + 1)
         assert refused(folder).endswith(f"{name} is larger than {limit} bytes")

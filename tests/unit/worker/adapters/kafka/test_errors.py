@@ -6,7 +6,14 @@ import pytest
 from kafka import errors as kafka
 
 from worker.adapters.kafka.errors import translated
-from worker.ports import LatentwatchError, MembershipLost, NotPermitted, Retryable, Unreachable
+from worker.ports import (
+    Fenced,
+    LatentwatchError,
+    MembershipLost,
+    NotPermitted,
+    Retryable,
+    Unreachable,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +31,12 @@ from worker.ports import LatentwatchError, MembershipLost, NotPermitted, Retryab
         (kafka.OutOfOrderSequenceNumberError(), Retryable),
         (kafka.InvalidProducerEpochError(), Retryable),
         (kafka.UnknownError(), Retryable),
+        (kafka.FencedInstanceIdError(), Fenced),
+        (kafka.KafkaError("unexpected: [Error 27] RebalanceInProgressError"), MembershipLost),
+        (kafka.KafkaError("we are in an error state: [Error 53] ..."), NotPermitted),
+        (kafka.KafkaError("unexpected: [Error 50] ..."), LatentwatchError),
+        (kafka.KafkaError("unexpected: [Error -1] ..."), Retryable),
+        (kafka.KafkaError("of no kind"), Retryable),
         (kafka.InvalidTopicError(), LatentwatchError),
         (kafka.InvalidRecordError(), LatentwatchError),
         (kafka.UnsupportedVersionError(), LatentwatchError),

@@ -5,7 +5,9 @@ The clients here are told the broker's version, so that they do not look for one
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import socket
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.coordinator.consumer import ConsumerCoordinator
+from kafka.errors import SaslAuthenticationFailedError
+from kafka.net.transport import KafkaTCPTransport
 from kafka.producer.sender import Sender
 from kafka.producer.transaction_manager import TxnRequestHandler
 
@@ -62,6 +66,12 @@ def test_a_place_is_read_without_asking_the_broker(consumer: KafkaConsumer) -> N
 
 def test_a_partition_that_is_not_ours_has_no_place(consumer: KafkaConsumer) -> None:
     assert private.place(consumer, TopicPartition("other", 0)) == (None, None)
+
+
+def test_a_topic_that_the_client_has_not_looked_up_has_no_partitions(
+    consumer: KafkaConsumer,
+) -> None:
+    assert private.partitions(consumer, "topic") == 0
 
 
 def test_an_offset_request_that_timed_out_is_not_asked_again(
@@ -135,3 +145,51 @@ def test_the_sender_has_what_stopping_it_takes() -> None:
 def test_the_size_of_a_record_covers_its_parts() -> None:
     size = private.record_size(b"k" * 10, b"v" * 1000, [("name", b"h" * 50)])
     assert 1064 < size < 1064 + 150
+
+
+class _Listener:
+    """What a transport hands on to; the client's own objects have the same names."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes | str] = []
+
+    def data_received(self, data: bytes) -> None:
+        self.heard.append(data)
+
+    def connection_lost(self, _error: object) -> None:
+        self.heard.append("end")
+
+
+class _Net:
+    async def wait_read(self, _sock: socket.socket) -> None:
+        """At once: the test has both the answer and the end there before."""
+
+    def unregister_event(self, _sock: socket.socket, _event: int) -> None:
+        """Nothing was registered."""
+
+
+def test_what_comes_with_the_end_of_a_connection_is_heard() -> None:
+    """A broker that refuses us answers and hangs up; both may be read at once."""
+    listener = _Listener()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+        theirs.sendall(b"no")
+        theirs.close()
+        ours.settimeout(0)
+        transport = KafkaTCPTransport(_Net(), ours)
+        transport.set_protocol(listener)
+        transport._read = True
+        asyncio.run(transport._read_from_sock())
+    assert listener.heard == [b"no", "end"]
+
+
+def test_a_client_that_was_refused_does_not_try_again() -> None:
+    client = SafeNetClient(**NOBODY)
+    try:
+        connection = client._manager.get_connection("bootstrap-0")
+        connection.close(SaslAuthenticationFailedError("no"))
+        with pytest.raises(SaslAuthenticationFailedError, match="no"):
+            client._manager.get_connection("bootstrap-0")
+    finally:
+        client.close()
