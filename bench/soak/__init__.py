@@ -1,0 +1,1 @@
+"""The soak: one worker lives through everything while all around it is killed, and stays small."""

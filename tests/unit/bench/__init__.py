@@ -1,0 +1,1 @@
+"""The benches' own counting, which must not look away."""
