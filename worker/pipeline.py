@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from worker.model.calibration import severity
@@ -51,6 +51,10 @@ class Watcher(Protocol):
 
     def stuck(self, reason: str) -> None:
         """Records do not flow for now; why, for the operator."""
+        ...
+
+    def note(self, name: str, value: object) -> None:
+        """A fact for the operator; `value` can be written as JSON."""
         ...
 
 
@@ -251,6 +255,9 @@ class Pipeline:
             metrics.rejected(rejection.reason)
         if len(scores):
             metrics.scores(scores.score, scores.latent_distance, scores.reconstruction_error)
+            calibration = processed.model.delivered(scores)
+            metrics.calibration(calibration.ratio, is_broken=calibration.broken is not None)
+            self._seams.watcher.note("calibration", asdict(calibration))
             values = len(scores) * len(processed.model.schema.features)
             metrics.missing(decoded.missing, values)
         if batch.records:

@@ -56,11 +56,18 @@ sum(rate(latentwatch_records_processed_total{result="anomaly"}[15m]))
   / sum(rate(latentwatch_records_processed_total{result=~"normal|anomaly"}[15m]))
 ```
 
-Observed against expected share above score 2; far from 1 for long, the calibration no longer holds:
+Observed against expected share above score 2, over all workers:
 
 ```promql
 sum(rate(latentwatch_records_above_score_2_total[6h]))
   / (0.01 * sum(rate(latentwatch_score_count[6h])))
+```
+
+Each worker tests it on the records of its own partitions. While this is 1, it is no wave of
+anomalies but a broken calibration, to be answered with a new model:
+
+```promql
+max(latentwatch_calibration_broken) == 1
 ```
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from worker.adapters.clock import Stop, SystemClock
@@ -37,7 +38,7 @@ from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from worker.ports import Clock
-    from worker.records import StartRule
+    from worker.records import ModelNote, StartRule
     from worker.scorer import ScoringModel
     from worker.settings import Settings
 
@@ -106,6 +107,11 @@ class _Watch:
         """A fact for /status."""
         self._health.note(name, value)
 
+    def model(self, note: ModelNote) -> None:
+        """The model in use, for /status; what was known of the calibration was another's."""
+        self.note("model", asdict(note))
+        self.note("calibration", None)
+
 
 def _start(
     settings: Settings,
@@ -127,7 +133,7 @@ def _start(
     topics = [settings.topic, *outputs_of(settings)]
     wait.until(lambda: require_topics(connection, topics))
     model = wait.until(lambda: current_model(store))
-    scorer = ReloadingScorer(store, metrics, model, settings.model_check_s)
+    scorer = ReloadingScorer(store, metrics, model, settings.model_check_s, watch.model)
     scorer.start()
     closing.callback(scorer.close)
 
