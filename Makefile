@@ -9,14 +9,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JARS := .cache/kafka-4.2.1/lib
+PEERS := .venv-peers
 EXTRAS := training,files,fast,dev
 KAFKA_FREE := not kafka and not end_to_end
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-fast test-compose bench bench-faults bench-soak clean
+.PHONY: help setup setup-peers demo check format test test-fast test-compose bench bench-quality bench-faults bench-soak clean
 
 help: ## what can be made (this list)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## .venv with all extras, pinned, and the broker's jars; does nothing when up to date
 	@if [ -n "$$LATENTWATCH_KAFKA__BOOTSTRAP_SERVERS$$LATENTWATCH_BROKER_JARS" ]; then :; \
@@ -33,6 +34,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_EXTRA) --editable ".[$(EXTRAS)]"
+	@touch $@
+
+setup-peers: $(PEERS)/.installed ## .venv-peers with the detectors that ours is compared with, pinned; uses the torch of .venv
+
+$(PEERS)/.installed: bench/quality/peers.txt $(INSTALLED)
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement bench/quality/peers.txt
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch-of-venv.pth"
 	@touch $@
 
 demo: $(INSTALLED) ## see it work on the best broker to be had; DEMO_SECONDS=120 SEED=1 SOURCE=records.jsonl
@@ -59,9 +69,13 @@ test-fast: $(INSTALLED) ## the tests that need no broker
 test-compose: setup ## docker-compose.yml and its images, started; needs a Docker engine, or dockerd and root
 	LATENTWATCH_REQUIRE_DOCKER=1 $(BIN)/python -m pytest tests/end_to_end/test_compose.py
 
-bench: setup ## the measured comparisons; each prints a table and one last line
-	@for path in bench/[a-z]*.py; do \
-	  name=$$(basename $$path .py); echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+bench: setup setup-peers ## the measured comparisons; each prints a table and one last line
+	@for path in bench/[a-z]*.py bench/*/__main__.py; do \
+	  name=$$(echo "$${path%.py}" | tr / .); name=$${name%.__main__}; \
+	  echo "== $${name#bench.}"; $(BIN)/python -m $$name || exit 1; done
+
+bench-quality: setup setup-peers ## detection quality beside nine peers; DATA=folder QUICK=1
+	@$(BIN)/python -m bench.quality $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)")
 
 bench-faults: setup ## brokers and workers hurt for half an hour in each mode; FAULTS_SECONDS=1800 SEED=1
 	@for mode in at_least_once exactly_once; do \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from worker.adapters.memory import MemoryBroker, MemoryDelivery, MemoryRecordLog
 from worker.codec import JsonCodec
 from worker.events import EventEncoder, EventSettings
+from worker.model.calibration_watch import CalibrationState
 from worker.model.detector import Scores
 from worker.model.schema import Feature, FeatureSchema
 from worker.pipeline import LoopSettings, Pipeline, Seams
@@ -102,6 +103,9 @@ class RecordingMetrics:
     def features_missing(self, records: Mapping[str, int]) -> None:
         self.told.append(("features_missing", dict(records)))
 
+    def calibration(self, ratio: float | None, *, is_broken: bool) -> None:
+        self.told.append(("calibration", ratio, is_broken))
+
     def missing(self, values: int, of_values: int) -> None:
         self.told.append(("missing", values, of_values))
 
@@ -139,6 +143,7 @@ class RecordingWatcher:
 
     turns: int = 0
     told: list[tuple[bool, str]] = field(default_factory=list)
+    notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def flowing(self) -> bool:
@@ -154,6 +159,9 @@ class RecordingWatcher:
     def stuck(self, reason: str) -> None:
         self.told.append((False, reason))
 
+    def note(self, name: str, value: object) -> None:
+        self.notes[name] = value
+
 
 @dataclass
 class ToyModel:
@@ -162,6 +170,7 @@ class ToyModel:
     version: str = "v1"
     before_scoring: Callable[[], None] = lambda: None
     undone: int = 0
+    broken: Literal["too many", "too few"] | None = None
 
     schema = FeatureSchema(features=(Feature(path="x", kind="number"),))
 
@@ -196,6 +205,9 @@ class ToyModel:
             )
             for row in np.flatnonzero(scores.flagged)
         ]
+
+    def delivered(self, scores: Scores) -> CalibrationState:
+        return CalibrationState(ratio=float(len(scores)), broken=self.broken)
 
     def undo(self) -> None:
         self.undone += 1

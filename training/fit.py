@@ -53,7 +53,7 @@ def fit_detector(
     scaler = fit_scaler(fit, schema)
     t_view, _ = scaler.views(fit)
     network = train_autoencoder(t_view, settings.network, settings.seed, on_step).export()
-    t_view, z_view, codes, rebuilt = views_of(scaler, network, fit)
+    t_view, z_view, activations, rebuilt = views_of(scaler, network, fit)
     count = max(1, min(settings.centres, len(fit) // 4))
     curve = fit_curve(np.zeros(1))
     unfitted = Detector(
@@ -62,7 +62,7 @@ def fit_detector(
         network=network,
         inputs=fit_centres(z_view, count, rng),
         joints=fit_centres(np.hstack([rebuilt, 2 * (t_view - rebuilt)]), count, rng),
-        codes=fit_ellipsoid(codes),
+        activations=fit_ellipsoid(activations),
         part_tails=(curve, curve, curve, curve),
         calibration=Calibration(curve, curve, curve, settings.alert_rate),
     )

@@ -111,7 +111,7 @@ def retrain(
         backtest=tried,
         verdict=verdict,
         alert_rate=settings.alert_rate,
-        supported_rate=1 / detector.calibration.score.rows,
+        supported_rate=detector.calibration.supported_rate,
     )
 
 

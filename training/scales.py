@@ -23,6 +23,19 @@ KURTOSIS_MAX: Final = 4.0
 KNOTS_MAX: Final = 256
 """Knots of a quantile map at most."""
 
+STILL_SHARE: Final = 1e-9
+"""A number that moves by less than this share of its size does not change: it is rounded."""
+
+STILL_UNIT: Final = 1e-4
+"""Of a number that never changes, this share of its size is its unit: any change is a jump."""
+
+FAR: Final = 3.0
+"""A value beyond the others by more than this many times their range counts as lying there when
+mean and deviation are taken: one absurd value does not make all others alike."""
+
+FAR_SHARE: Final = 0.001
+"""Share of the values at each end, one at least, that are not among the others."""
+
 MASK_SHARE_MIN: Final = 0.001
 """Being missing is part of the input where it happens in at least this share of the rows, and in
 at most all but this share."""
@@ -49,9 +62,11 @@ def fit_scaler(columns: Columns, schema: FeatureSchema) -> Scaler:
     masks = _masked(columns)
     missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])[:, masks]
     raw = np.hstack([unfitted.raw(columns), missing.astype(np.float64)])
-    centre, spread = _moments(raw)
+    numbers = raw[:, : len(schema.numbers)]
+    centre, spread = _moments(np.hstack([_reined_in(numbers), raw[:, len(schema.numbers) :]]))
+    spread[: len(schema.numbers)] = _jumping(numbers, centre, spread)
     spread[raw.shape[1] - len(masks) :] = MASK_SPREAD
-    heavy = _heavy(raw[:, : len(schema.numbers)], centre, spread)
+    heavy = _heavy(numbers, centre, spread)
     knots, levels = _quantile_maps(raw, heavy)
     return Scaler(centre, spread, heavy, knots, levels, masks, sizes)
 
@@ -63,6 +78,30 @@ def _masked(columns: Columns) -> NDArray[np.int64]:
     return np.flatnonzero(inside).astype(np.int64)
 
 
+def _reined_in(numbers: Floats) -> Floats:
+    """The values, with those far beyond all others of their column brought nearer."""
+    ordered = np.sort(numbers, axis=0)  # what is missing comes last
+    present = (~np.isnan(numbers)).sum(axis=0)
+    ends = np.maximum(1, (FAR_SHARE * present).astype(np.int64))
+    at = np.arange(numbers.shape[1])
+    low = ordered[np.minimum(ends, (present - 1) // 2), at]
+    high = ordered[np.maximum(present - 1 - ends, present // 2), at]
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.where(high > low, high - low, np.where(low == 0, 1.0, np.abs(low)))
+        reined: Floats = np.clip(numbers, low - FAR * size, high + FAR * size)
+    return reined
+
+
+def _jumping(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
+    """The deviations of number columns, with the unit of a jump where the value never changes."""
+    centre, spread = centre[: numbers.shape[1]], spread[: numbers.shape[1]]
+    size = np.abs(centre)
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved = np.nanmax(numbers, axis=0) - np.nanmin(numbers, axis=0)
+    still = moved <= STILL_SHARE * (1 + size)
+    return np.where(still, STILL_UNIT * np.where(size > STILL_SHARE, size, 1.0), spread)
+
+
 def _moments(raw: Floats) -> tuple[Floats, Floats]:
     """Mean and deviation of each column over its present values; 1 where it does not vary.
 
@@ -72,7 +111,7 @@ def _moments(raw: Floats) -> tuple[Floats, Floats]:
         mean = np.nanmean(raw, axis=0)
         spread = np.nanstd(raw, axis=0)
     centre = np.where(np.isfinite(mean), mean, 0.0)
-    still = ~(spread > 1e-9 * (1 + np.abs(centre))) | ~np.isfinite(spread)
+    still = ~(spread > STILL_SHARE * (1 + np.abs(centre))) | ~np.isfinite(spread)
     return centre, np.where(still, 1.0, spread)
 
 

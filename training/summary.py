@@ -187,12 +187,11 @@ def _left_out_lines(left_out: Sequence[LeftOut]) -> list[str]:
 
 
 def _support(outcome: Outcome) -> str:
-    if outcome.alert_rate >= outcome.supported_rate:
-        return ""
-    return (
-        f"; the {outcome.rows.calibrate} calibration records support {outcome.supported_rate:.1g},"
-        " beyond that it is extrapolated"
+    told = (
+        f"; the {outcome.rows.calibrate} calibration records support {outcome.supported_rate:.1g}"
     )
+    is_supported = outcome.alert_rate >= outcome.supported_rate
+    return told if is_supported else f"{told}, beyond that it is extrapolated"
 
 
 def _backtest_lines(backtest: Backtest) -> list[str]:

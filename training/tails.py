@@ -22,22 +22,27 @@ TAIL_ROWS_MIN: Final = 5
 """Rows that must lie beyond the end of the empirical part, so that it is not one row's whim."""
 KNOTS_MAX: Final = 512
 SHAPE_MAX: Final = 0.5
+"""Of either sign."""
 SHAPE_PRIOR: Final = 0.1
-"""Deviation of the prior on the shape, a half normal at 0: parts with exponential tails were
-averaged, so a heavy tail has to be shown by the rows."""
+"""Deviation of the prior on the shape, a normal at 0: parts with exponential tails were averaged,
+so another tail has to be shown by the rows."""
+SHORT_TAIL_KNOTS: Final = 16
 
 
 def fit_curve(values: Floats) -> TailCurve:
     """The curve of raw values of normal rows (n,), at least one.
 
     Empirical up to a tail probability of TAIL_END (more for few rows), beyond it a generalised
-    Pareto tail with a shape of 0 or more, fitted to what lies between TAIL_START and there.
+    Pareto tail, fitted to what lies between TAIL_START and there. One with an end (a shape below 0)
+    is followed as far as the rows reach; from there on the curve rises evenly.
     """
     ordered = np.sort(values)
     rows = len(ordered)
     end = min(max(TAIL_END, TAIL_ROWS_MIN / rows), TAIL_START / 2)
     shape, scale = _tail(ordered, end)
     knots, rarities = _empirical(ordered, end)
+    if shape < 0:
+        return _short_tailed(knots, rarities, scale, shape, rows)
     return TailCurve(knots, rarities, scale, shape, rows)
 
 
@@ -54,6 +59,26 @@ def fit_exponential_curve(values: Floats) -> TailCurve:
     return TailCurve(knots, rarities, max(scale, _least_scale(start)), 0.0, len(ordered))
 
 
+def _short_tailed(
+    knots: Floats, rarities: Floats, scale: float, shape: float, rows: int
+) -> TailCurve:
+    """The tail as knots down to a tail probability of one row, then exponential with `scale`.
+
+    What no row shows is taken to be longer: a few anomalies among the rows would hide that it is.
+    """
+    rarity = np.linspace(0, max(math.log10(rows) - rarities[-1], 0), SHORT_TAIL_KNOTS)[1:]
+    narrowed = 10 ** (shape * rarity)
+    beyond = knots[-1] + scale * (narrowed - 1) / shape
+    is_new = np.diff(beyond, prepend=knots[-1]) > 0
+    return TailCurve(
+        values=np.concatenate([knots, beyond[is_new]]),
+        rarities=np.concatenate([rarities, rarities[-1] + rarity[is_new]]),
+        scale=scale,
+        shape=0.0,
+        rows=rows,
+    )
+
+
 def _tail(ordered: Floats, end: float) -> tuple[float, float]:
     """Shape, and the scale at the quantile where the empirical part ends.
 
@@ -65,7 +90,7 @@ def _tail(ordered: Floats, end: float) -> tuple[float, float]:
     beyond = int((ordered > stop).sum())
     exponential = (float(excess.sum()) + beyond * (stop - start)) / max(len(excess), 1)
     exponential = max(exponential, _least_scale(stop))
-    shapes = np.linspace(0.0, SHAPE_MAX, 26)[:, None]
+    shapes = np.linspace(-SHAPE_MAX, SHAPE_MAX, 51)[:, None]
     scales = exponential * np.geomspace(0.4, 2.5, 61)[None, :]
     log_density = -len(excess) * np.log(scales) - _summed_log(excess, shapes, scales, extra=1)
     log_tail = -beyond * _summed_log(np.array([stop - start]), shapes, scales, extra=0)
@@ -80,10 +105,12 @@ def _summed_log(excess: Floats, shapes: Floats, scales: Floats, *, extra: int) -
     total = np.empty((len(shapes), scales.shape[1]))
     for i, shape in enumerate(shapes[:, 0]):
         relative = excess[:, None] / scales
-        if shape > 0:
-            total[i] = (1 / shape + extra) * np.log1p(shape * relative).sum(axis=0)
-        else:
+        if shape == 0:
             total[i] = relative.sum(axis=0)
+        else:  # a value beyond the end of a tail rules it out
+            inside = np.log1p(np.maximum(shape * relative, -1 + 1e-12))
+            ruled_out = (shape * relative <= -1).any(axis=0)
+            total[i] = np.where(ruled_out, np.inf, (1 / shape + extra) * inside.sum(axis=0))
     return total
 
 

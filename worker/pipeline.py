@@ -7,7 +7,7 @@ So whatever goes wrong, the answer is to rewind to what is committed and read ag
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from worker.limits import DeadLetterGuard, FloodLimit
@@ -52,6 +52,10 @@ class Watcher(Protocol):
 
     def stuck(self, reason: str) -> None:
         """Records do not flow for now; why, for the operator."""
+        ...
+
+    def note(self, name: str, value: object) -> None:
+        """A fact for the operator; `value` can be written as JSON."""
         ...
 
 
@@ -248,6 +252,9 @@ class Pipeline:
             metrics.features_missing(decoded.missing_by_feature)
         if len(scores):
             metrics.scores(scores.score, scores.latent_distance, scores.reconstruction_error)
+            calibration = processed.model.delivered(scores)
+            metrics.calibration(calibration.ratio, is_broken=calibration.broken is not None)
+            self._seams.watcher.note("calibration", asdict(calibration))
             values = len(scores) * len(processed.model.schema.features)
             metrics.missing(decoded.missing, values)
         if batch.records:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from worker.model.calibration_watch import CalibrationState
     from worker.model.detector import Scores
     from worker.model.schema import Columns, FeatureSchema
     from worker.records import (
@@ -262,6 +263,10 @@ class Metrics(Protocol):
         """Scores, latent distances and reconstruction errors of a delivered batch."""
         ...
 
+    def calibration(self, ratio: float | None, *, is_broken: bool) -> None:
+        """Observed over expected share above score 2, None where not known yet."""
+        ...
+
     def missing(self, values: int, of_values: int) -> None:
         """How many feature values of a delivered batch had to be imputed."""
         ...
@@ -362,6 +367,10 @@ class Model(Protocol):
         self, columns: Columns, scores: Scores, read: Callable[[int], Sequence[object]]
     ) -> list[Anomaly]:
         """The flagged rows, explained; `read(i)` gives the plain values of row i."""
+        ...
+
+    def delivered(self, scores: Scores) -> CalibrationState:
+        """A batch was delivered with these scores; whether they still mean what they say."""
         ...
 
     def undo(self) -> None:

@@ -146,12 +146,16 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class ModelNote:
-    """What is told of the model beside a score: times as UTC ISO 8601."""
+    """What is told of the model beside a score: times as UTC ISO 8601.
+
+    supported_rate: the smallest alert rate that its calibration shows, 0 where that is not known.
+    """
 
     version: str
     trained_at: str
     alert_rate: float
     threshold: float
+    supported_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

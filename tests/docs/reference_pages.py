@@ -68,7 +68,7 @@ sum(rate(latentwatch_records_processed_total{result="anomaly"}[15m]))
   / sum(rate(latentwatch_records_processed_total{result=~"normal|anomaly"}[15m]))
 ```
 
-Observed against expected share above score 2; far from 1 for long, the calibration no longer holds:
+Observed against expected share above score 2, over all workers:
 
 ```promql
 sum(rate(latentwatch_records_above_score_2_total[6h]))
@@ -84,6 +84,13 @@ unless
 (sum by (feature) (rate(latentwatch_feature_missing_records_total[15m] offset 1d))
   / ignoring(feature) group_left sum(rate(latentwatch_records_processed_total[15m] offset 1d)))
   > 0.5
+```
+
+Each worker tests it on the records of its own partitions. While this is 1, it is no wave of
+anomalies but a broken calibration, to be answered with a new model:
+
+```promql
+max(latentwatch_calibration_broken) == 1
 ```
 """
 

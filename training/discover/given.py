@@ -69,8 +69,10 @@ def with_all_categories(schema: FeatureSchema, records: Iterable[JsonRecord]) ->
 def _kept(counts: Counter[str], known: tuple[str, ...]) -> tuple[str, ...]:
     often = {text for text, count in counts.items() if count > 1}
     kept = set(counts) if len(counts) <= ALL_KEPT_MAX else often
-    texts = tuple(sorted(kept.union(known).difference(CATEGORIES_PENDING)))
-    return texts or CATEGORIES_PENDING
+    wanted = kept.union(known).difference(CATEGORIES_PENDING)
+    # The commonest first, not by their names: another name for a category is no other model.
+    seen = [text for text, _ in counts.most_common() if text in wanted]
+    return (*seen, *sorted(wanted.difference(seen))) or CATEGORIES_PENDING
 
 
 def _filled_in(constant: Watched, records: Sequence[JsonRecord]) -> Watched:

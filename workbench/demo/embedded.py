@@ -209,6 +209,10 @@ class _Watcher:
         self._health.set_ready(reason, is_ready=False)
         self._metrics.ready(is_ready=False)
 
+    def note(self, name: str, value: object) -> None:
+        """A fact for /status."""
+        self._health.note(name, value)
+
 
 def _event_settings(settings: Settings) -> EventSettings:
     return EventSettings(

@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from worker.adapters.clock import Stop, SystemClock
@@ -43,7 +43,7 @@ from worker.watchdog import Watchdog
 if TYPE_CHECKING:
     from worker.adapters.kafka import KafkaConnection, KafkaTimings
     from worker.ports import Clock, Delivery
-    from worker.records import StartRule
+    from worker.records import ModelNote, StartRule
     from worker.scorer import ScoringModel
     from worker.settings import Settings
 
@@ -112,6 +112,11 @@ class _Watch:
         """A fact for /status."""
         self._health.note(name, value)
 
+    def model(self, note: ModelNote) -> None:
+        """The model in use, for /status; what was known of the calibration was another's."""
+        self.note("model", asdict(note))
+        self.note("calibration", None)
+
 
 def _start(
     settings: Settings,
@@ -137,7 +142,7 @@ def _start(
     topics = [settings.topic, *outputs_of(settings)]
     wait.until(lambda: require_topics(connection, topics))
     model = wait.until(lambda: model_to_start_with(store))
-    scorer = ReloadingScorer(store, metrics, model, settings.model_check_s)
+    scorer = ReloadingScorer(store, metrics, model, settings.model_check_s, watch.model)
     scorer.look()  # so that a promoted model that is refused shows in the metrics at once
     scorer.start()
     closing.callback(scorer.close)

@@ -136,7 +136,12 @@ def _model(around: Surroundings, mends: Mends, points: list[Point]) -> Model | N
         points.append(_failed("model", error, mends.train))
         return None
     note, features = model.note, len(model.schema.features)
-    detail = f"{note.version}, trained {note.trained_at}, {features} features"
+    detail = (
+        f"{note.version}, trained {note.trained_at}, {features} features, alert rate"
+        f" {note.alert_rate:g}"
+    )
+    if note.alert_rate < note.supported_rate:
+        detail += f", extrapolated: its calibration supports no less than {note.supported_rate:.2g}"
     points.append(Point("model", "ok", detail))
     return model
 

@@ -71,9 +71,14 @@ class Calibration:
         return -math.log10(self.alert_rate)
 
     @property
+    def supported_rate(self) -> float:
+        """The smallest alert rate that the calibration rows themselves show: one of them."""
+        return 1 / self.score.rows
+
+    @property
     def is_extrapolated(self) -> bool:
         """Whether the threshold lies beyond what the calibration rows support."""
-        return self.threshold > self.score.supported
+        return self.alert_rate < self.supported_rate
 
 
 def severity(score: float, threshold: float) -> str:

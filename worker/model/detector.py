@@ -1,11 +1,13 @@
 """The detector: schema, scaler, network, reference and calibration in one; columns to scores.
 
 Four parts of a row's oddness are measured, each turned into its tail probability among the
-training rows, and fused by their mean; the fused value is calibrated on held-out rows.
+training rows, and fused by the mean of the two largest: what two parts say counts, whichever they
+are, and a part that is blind to this oddness does not dilute it. The fused value is calibrated on
+held-out rows.
 
     input   distance to the nearest centre of the z view
     joint   the same in the space of reconstruction and doubled residual
-    latent  distance of the code from the codes of normal rows      -> latent_distance
+    latent  distance of the encoder's activations from normal ones  -> latent_distance
     error   root mean square of the residual                        -> reconstruction_error
 
 Deterministic; a row's score does not depend on the rows beside it.
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 PARTS: Final = ("input", "joint", "latent", "error")
 """The parts in the order in which PartTails and Parts hold them."""
+
+PARTS_FUSED: Final = 2
+"""Parts whose rarities make the score: the largest ones."""
 
 KINDS: Final = ("borderline", "extreme", "inconsistent", "novel", "watched")
 """Kinds of a flagged record; Scores.kinds holds indices into this."""
@@ -77,11 +82,14 @@ class Scores:
 
 
 class Views(NamedTuple):
-    """What scaler and network make of n rows: both views (n, d), codes (n, k), rebuilt (n, d)."""
+    """What scaler and network make of n rows.
+
+    Both views (n, d), activations of the first layer (n, h), rebuilt (n, d).
+    """
 
     t_view: Floats32
     z_view: Floats32
-    codes: Floats32
+    activations: Floats32
     rebuilt: Floats32
 
 
@@ -92,16 +100,16 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
     deviates from nothing. (At the centre it would look like a broken relation.)
     """
     t_view, z_view = scaler.views(columns)
-    codes = network.encode(t_view)
-    rebuilt = network.decode(codes)
+    activations = network.activate(t_view)
+    rebuilt = network.decode(network.encode_activations(activations))
     missing = np.isnan(columns.numbers)
     rows = np.flatnonzero(missing.any(axis=1))
     if len(rows):
         row, column = np.nonzero(missing)
         t_view[row, column] = z_view[row, column] = rebuilt[row, column]
-        codes[rows] = network.encode(t_view[rows])
-        rebuilt[rows] = network.decode(codes[rows])
-    return Views(t_view, z_view, codes, rebuilt)
+        activations[rows] = network.activate(t_view[rows])
+        rebuilt[rows] = network.decode(network.encode_activations(activations[rows]))
+    return Views(t_view, z_view, activations, rebuilt)
 
 
 @dataclass(frozen=True)
@@ -113,24 +121,25 @@ class Detector:
     network: Network
     inputs: Centres
     joints: Centres
-    codes: Ellipsoid
+    activations: Ellipsoid
     part_tails: tuple[TailCurve, TailCurve, TailCurve, TailCurve]
     calibration: Calibration
 
     def score(self, columns: Columns) -> Scores:
         """Score every row of `columns`, which must have this schema's layout."""
         parts = self.measure(columns)
-        novel = self.novelties(columns).sum(axis=1)
         calibration = self.calibration
-        score = calibration.score(self.fuse(parts))
-        score = score + self._watched_rarity(columns) + novel * (calibration.threshold + 1)
+        measured = calibration.score(self.fuse(parts))
+        surprise = self.surprises(columns).sum(axis=1)
+        score = measured + surprise
         flagged = score >= calibration.threshold
+        is_watched = (measured < calibration.threshold) | (surprise >= calibration.threshold)
         return Scores(
             score=score,
             latent_distance=parts.latent,
             reconstruction_error=parts.error,
             flagged=flagged,
-            kinds=self._kinds(parts, novel, flagged),
+            kinds=self._kinds(parts, is_watched, flagged),
             extrapolated=score > calibration.score.supported,
         )
 
@@ -145,10 +154,10 @@ class Detector:
         return Parts(*(np.concatenate(part) for part in zip(*chunks, strict=True)))
 
     def fuse(self, parts: Parts) -> Floats:
-        """The mean rarity of the parts."""
+        """The mean of the two largest rarities of the parts."""
         measured = (parts.input, parts.joint, parts.latent, parts.error)
         rarities = [tail(part) for tail, part in zip(self.part_tails, measured, strict=True)]
-        fused: Floats = np.mean(rarities, axis=0)
+        fused: Floats = np.sort(rarities, axis=0)[-PARTS_FUSED:].mean(axis=0)
         return fused
 
     def novelties(self, columns: Columns) -> NDArray[np.bool_]:
@@ -157,35 +166,39 @@ class Detector:
         constant = np.array([w.other_share == 0 for w in self.schema.watched], dtype=bool)
         return np.hstack([columns.codes >= sizes, (columns.watched > 0) & constant])
 
-    def _watched_rarity(self, columns: Columns) -> Floats:
-        """How rare the values of watched paths are by themselves, on the scale of the score.
+    def surprises(self, columns: Columns) -> Floats:
+        """What each category and watched value adds to the score: (n, categories + watched).
 
-        Added to it, as rarities of what has nothing to do with each other are: in the mean of the
-        parts a value that stood in one training record of ten thousand would hardly count.
+        A value never seen is an alarm by itself; a rare one of a watched path adds its rarity, as
+        rarities of what has nothing to do with each other are added: in the mean of the parts a
+        value that stood in one training record of ten thousand would hardly count.
         """
-        rarity = np.zeros(len(columns))
+        novelties = self.novelties(columns)
+        surprises: Floats = np.where(novelties, self.calibration.threshold + 1, 0.0)
+        first = len(self.schema.categories)
         for j, watched in enumerate(self.schema.watched):
             if watched.other_share > 0:
-                rarity += (columns.watched[:, j] > 0) * -math.log10(watched.other_share)
-        return rarity
+                rarity = -math.log10(watched.other_share)
+                surprises[:, first + j] = (columns.watched[:, j] > 0) * rarity
+        return surprises
 
     def joint_space(self, t_view: Floats32, rebuilt: Floats32) -> Floats32:
         """[reconstruction, 2 * residual], float32 (n, 2 d): what the joint centres live in."""
         return np.hstack([rebuilt, 2 * (t_view - rebuilt)])
 
     def _measure(self, columns: Columns) -> tuple[Floats, Floats, Floats, Floats]:
-        t_view, z_view, codes, rebuilt = views_of(self.scaler, self.network, columns)
+        t_view, z_view, activations, rebuilt = views_of(self.scaler, self.network, columns)
         residual = t_view - rebuilt
         squares = np.einsum("ij,ij->i", residual, residual).astype(np.float64)
         return (
             self.inputs.nearest(z_view)[0],
             self.joints.nearest(self.joint_space(t_view, rebuilt))[0],
-            self.codes.distance(codes),
+            self.activations.distance(activations),
             np.sqrt(squares / self.scaler.width),
         )
 
     def _kinds(
-        self, parts: Parts, novel: NDArray[np.int64], flagged: NDArray[np.bool_]
+        self, parts: Parts, is_watched: NDArray[np.bool_], flagged: NDArray[np.bool_]
     ) -> NDArray[np.int8]:
         kinds = np.zeros(len(flagged), dtype=np.int8)
         rows = np.flatnonzero(flagged)
@@ -195,5 +208,5 @@ class Detector:
             inconsistent = self.calibration.error(parts.error[rows]) >= threshold
             kinds[rows] = extreme * KINDS.index("extreme")
             kinds[rows] += (inconsistent * KINDS.index("inconsistent")).astype(np.int8)
-            kinds[rows[novel[rows] > 0]] = KINDS.index("watched")
+            kinds[rows[is_watched[rows]]] = KINDS.index("watched")
         return kinds

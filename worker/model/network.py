@@ -47,9 +47,24 @@ class Network:
         """Numbers in a code."""
         return len(self.encoder[-1].bias)
 
+    @property
+    def activation_width(self) -> int:
+        """Units of the first layer."""
+        return len(self.encoder[0].bias)
+
+    def activate(self, x: Floats32) -> Floats32:
+        """What the first layer's units say, float32 (n, activation_width), of rows (n, width)."""
+        first = self.encoder[0](x)
+        return _silu(first) if len(self.encoder) > 1 else first
+
     def encode(self, x: Floats32) -> Floats32:
         """Codes, float32 (n, latent_width), of rows, float32 (n, width)."""
-        return _forward(self.encoder, x)
+        return self.encode_activations(self.activate(x))
+
+    def encode_activations(self, activations: Floats32) -> Floats32:
+        """Codes of rows of which the first layer's activations are known."""
+        rest = self.encoder[1:]
+        return _forward(rest, activations) if rest else activations
 
     def decode(self, codes: Floats32) -> Floats32:
         """Rows, float32 (n, width), that codes stand for."""

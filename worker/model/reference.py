@@ -1,4 +1,4 @@
-"""What normal looks like: centres of normal rows, and the ellipsoid of their codes.
+"""What normal looks like: centres of normal rows, and the ellipsoid of their activations.
 
 Both only measure distance here; training finds them (training/centres.py).
 """
@@ -55,13 +55,13 @@ class Centres:
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """Location and scatter of normal codes. mean: float32 (k,); whitener: float32 (k, k)."""
+    """Location and scatter of normal rows. mean: float32 (k,); whitener: float32 (k, k)."""
 
     mean: Floats32
     whitener: Floats32
 
-    def distance(self, codes: Floats32) -> Floats:
-        """Mahalanobis distance, float64 (n,), of codes, float32 (n, k)."""
-        white = (codes - self.mean) @ self.whitener
+    def distance(self, rows: Floats32) -> Floats:
+        """Mahalanobis distance, float64 (n,), of rows, float32 (n, k)."""
+        white = (rows - self.mean) @ self.whitener
         squares: Floats = np.einsum("ij,ij->i", white, white).astype(np.float64)
         return np.asarray(np.sqrt(squares))

@@ -67,8 +67,8 @@ def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
     for name in ("inputs", "joints"):
         arrays[f"{name}.centres"] = getattr(detector, name).centres
         arrays[f"{name}.penalty"] = getattr(detector, name).penalty
-    arrays["codes.mean"] = detector.codes.mean
-    arrays["codes.whitener"] = detector.codes.whitener
+    arrays["activations.mean"] = detector.activations.mean
+    arrays["activations.whitener"] = detector.activations.whitener
     for name, curve in _curves(detector).items():
         arrays[f"curve.{name}.values"] = curve.values
         arrays[f"curve.{name}.rarities"] = curve.rarities
@@ -94,7 +94,8 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
     """The detector that the arrays hold. Raises TensorsInvalid."""
     check = _Checked(arrays)
     scaler = _scaler(check, schema)
-    width, latent = _ends(config, scaler.width)
+    width = _width(config, scaler.width)
+    units = config.encoder[1]
     curves = {name: _curve(check, name, config) for name in _CURVES}
     if not 0 < config.alert_rate < 1:
         msg = f"alert_rate {config.alert_rate} is not between 0 and 1"
@@ -108,9 +109,9 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
         ),
         inputs=_centres(check, "inputs", width),
         joints=_centres(check, "joints", 2 * width),
-        codes=Ellipsoid(
-            mean=check.floats32("codes.mean", (latent,)),
-            whitener=check.floats32("codes.whitener", (latent, latent)),
+        activations=Ellipsoid(
+            mean=check.floats32("activations.mean", (units,)),
+            whitener=check.floats32("activations.whitener", (units, units)),
         ),
         part_tails=(curves["input"], curves["joint"], curves["latent"], curves["error"]),
         calibration=Calibration(
@@ -198,13 +199,14 @@ def _scaler(check: _Checked, schema: FeatureSchema) -> Scaler:
     return scaler
 
 
-def _ends(config: DetectorConfig, width: int) -> tuple[int, int]:
+def _width(config: DetectorConfig, width: int) -> int:
+    """`width`, which the layers must lead from and back to."""
     encoder, decoder = config.encoder, config.decoder
     joined = len(encoder) > 1 and len(decoder) > 1 and encoder[-1] == decoder[0]
     if not joined or encoder[0] != width or decoder[-1] != width:
         msg = f"layers {encoder} and {decoder} do not lead from {width} columns and back"
         raise TensorsInvalid(msg)
-    return width, encoder[-1]
+    return width
 
 
 def _layers(check: _Checked, side: str, widths: tuple[int, ...]) -> tuple[Layer, ...]:

@@ -17,8 +17,11 @@ from worker.ports import Unreachable
 from worker.scorer.scoring import ScoringModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from worker.model.artifact import ArtifactStore, Pointer
     from worker.ports import Metrics
+    from worker.records import ModelNote
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +35,18 @@ class ReloadingScorer:
     """The model in use, kept up to date with the store's pointer."""
 
     def __init__(
-        self, store: ArtifactStore, metrics: Metrics, first: ScoringModel, check_s: float
+        self,
+        store: ArtifactStore,
+        metrics: Metrics,
+        first: ScoringModel,
+        check_s: float,
+        on_model: Callable[[ModelNote], None] = lambda _note: None,
     ) -> None:
-        """Begin with `first`; `start` begins to look at the store every `check_s` seconds."""
+        """Begin with `first`; `start` begins to look at the store every `check_s` seconds.
+
+        `on_model` is told of each model that is taken into use.
+        """
+        self._on_model = on_model
         self._store = store
         self._metrics = metrics
         self._current = first
@@ -129,4 +141,13 @@ class ReloadingScorer:
     def _loaded(self, model: ScoringModel) -> None:
         note = model.note
         self._in_doubt = False
+        self._on_model(note)
+        if note.alert_rate < note.supported_rate:
+            log.warning(
+                "model %s is asked for an alert rate of %g, and its calibration supports no less "
+                "than %.2g: beyond that its threshold is extrapolated",
+                note.version,
+                note.alert_rate,
+                note.supported_rate,
+            )
         self._metrics.model_loaded(note.version, note.trained_at, note.threshold)

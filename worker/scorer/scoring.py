@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from worker.model.calibration_watch import SCORE, CalibrationWatch
 from worker.model.explain import anomalies
 from worker.records import ModelNote
 from worker.scorer.upgrades import Upgrades
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.model.artifact import Artifact
+    from worker.model.calibration_watch import CalibrationState
     from worker.model.detector import Scores
     from worker.model.schema import Columns, FeatureSchema
     from worker.records import Anomaly
@@ -27,6 +29,8 @@ class ScoringModel:
         """Take a checked artefact into use under its version's name."""
         self._detector = artifact.detector
         self._upgrades = Upgrades(artifact.detector.schema)
+        self._settled: Columns | None = None
+        self._calibration = CalibrationWatch()
         self.artifact = artifact
         calibration = artifact.detector.calibration
         self._note = ModelNote(
@@ -34,6 +38,7 @@ class ScoringModel:
             trained_at=artifact.about.trained_at,
             alert_rate=calibration.alert_rate,
             threshold=calibration.threshold,
+            supported_rate=calibration.supported_rate,
         )
 
     @property
@@ -55,13 +60,32 @@ class ScoringModel:
                 "next model",
                 upgrade.path,
             )
+        self._settled = settled
         return self._detector.score(settled)
 
     def explain(
         self, columns: Columns, scores: Scores, read: Callable[[int], Sequence[object]]
     ) -> list[Anomaly]:
-        """The flagged rows, explained."""
-        return anomalies(self._detector, columns, scores, read)
+        """The flagged rows of the batch that was scored last, explained as it was scored."""
+        settled = columns if self._settled is None else self._settled
+        return anomalies(self._detector, settled, scores, read)
+
+    def delivered(self, scores: Scores) -> CalibrationState:
+        """The batch of these scores was delivered; says once when the calibration breaks."""
+        before = self._calibration.state.broken
+        state = self._calibration.saw(scores.score)
+        if state.broken and not before:
+            log.warning(
+                "the calibration of model %s no longer holds: %s records reach score %g; what is "
+                "normal has changed, or what was learned was not, and scores and alert rate do not "
+                "mean what they say until the next model",
+                self._note.version,
+                state.broken,
+                SCORE,
+            )
+        if before and not state.broken:
+            log.info("the calibration of model %s holds again", self._note.version)
+        return state
 
     def undo(self) -> None:
         """The batch that was scored last comes again; read twice, a new value is no less new."""

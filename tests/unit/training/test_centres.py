@@ -101,6 +101,12 @@ class TestEllipsoid:
         codes = np.full((100, 3), 2.5, dtype=np.float32)
         assert fit_ellipsoid(codes).distance(codes).max() < 1e-3
 
+    def test_new_rows_lie_about_as_far_as_those_it_was_fitted_to_however_few(self) -> None:
+        """Or all new rows would look odd: 60 rows of 40 numbers hardly show a scatter."""
+        draw = np.random.default_rng(1).normal(size=(600, 40)).astype(np.float32)
+        found = fit_ellipsoid(draw[:60])
+        assert np.median(found.distance(draw[60:])) < 1.5 * np.median(found.distance(draw[:60]))
+
     def test_a_code_of_one_dimension_is_enough(self) -> None:
         codes = np.random.default_rng(1).normal(size=(500, 1)).astype(np.float32)
         distance = fit_ellipsoid(codes).distance(np.array([[0], [10]], dtype=np.float32))

@@ -88,8 +88,33 @@ class TestEdges:
     def test_a_column_that_does_not_vary_stays_finite(self) -> None:
         table = columns(np.full(ROWS, 7.0), np.full(ROWS, 1e12))
         scaler = fit_scaler(table, schema(2))
-        assert scaler.spread.tolist() == [1, 1]
         assert np.isfinite(scaler.views(table)[0]).all()
+        assert (scaler.views(table)[1] == 0).all()
+
+    @pytest.mark.parametrize("value", [0.0, 7.0, -1e12, 3e-7])
+    def test_any_change_of_a_number_that_never_changed_is_a_jump(self, value: float) -> None:
+        scaler = fit_scaler(columns(np.full(ROWS, value)), schema(1))
+        changed = columns(np.array([value, value + 0.01 * (abs(value) or 1), -value - 1]))
+        t_view, _ = scaler.views(changed)
+        assert abs(t_view[0, 0]) < 1e-3
+        assert abs(t_view[1, 0]) > 9
+        assert abs(t_view[2, 0]) > abs(t_view[1, 0])
+
+    @pytest.mark.parametrize("rows", [100, ROWS])
+    @pytest.mark.parametrize("absurd", [1e30, -1e308, 1e6])
+    def test_one_absurd_value_does_not_make_the_others_alike(
+        self, rows: int, absurd: float
+    ) -> None:
+        values = GAUSSIAN[:rows].copy()
+        values[3] = absurd
+        _, z_view = fit_scaler(columns(values), schema(1)).views(columns(GAUSSIAN[:rows]))
+        assert 0.3 < float(z_view.std()) <= 1
+
+    def test_one_absurd_value_does_not_hide_a_change_of_what_is_else_constant(self) -> None:
+        values = np.zeros(ROWS)
+        values[3] = 1e30
+        t_view, _ = fit_scaler(columns(values), schema(1)).views(columns(np.array([0.0, 5.0])))
+        assert float(t_view[1, 0] - t_view[0, 0]) > 9
 
     def test_columns_near_the_end_of_a_double_stay_finite(self) -> None:
         table = columns(np.where(GAUSSIAN > 0, 1e308, -1e308))

@@ -68,6 +68,12 @@ def test_a_run_is_told_in_lines() -> None:
     ]
 
 
+def test_an_alert_rate_that_the_calibration_supports_is_told_beside_what_it_supports() -> None:
+    lines = outcome_lines(replace(outcome(), alert_rate=0.02), "machine").splitlines()
+    told = "  alert rate 0.02 of normal records; the 99 calibration records support 0.01"
+    assert told in lines
+
+
 def test_without_times_the_place_is_told_and_no_day() -> None:
     lines = outcome_lines(outcome(Backtest(99, 0, None, [oddity(1, time=None)])), "machine")
     assert "  backtest: 0 of 99 hold-out records flagged; the oddest:" in lines.splitlines()

@@ -125,7 +125,7 @@ def test_where_all_is_well_every_point_is_ok() -> None:
         ("topic t.dlq", "ok", "3 partitions, replication 1"),
         ("rights", "ok", "read t, write t.anomalies, write t.dlq, join g"),
         ("delivery", "ok", "at_least_once holds whichever one broker is lost"),
-        ("model", "ok", "v1, trained 2026-11-01T00:00:00Z, 3 features"),
+        ("model", "ok", "v1, trained 2026-11-01T00:00:00Z, 3 features, alert rate 0.0001"),
         ("features", "ok", "all 3 are in the newest 20 records"),
     ]
     assert exit_code(found) == 0
@@ -226,6 +226,15 @@ def test_a_group_that_cannot_be_looked_up_is_said() -> None:
 def test_a_model_that_does_not_load_is_to_be_trained(error: Exception, code: int) -> None:
     around = FakeAround(loaded=error)
     assert failures(around) == [("model", str(error), "train", code)]
+
+
+def test_an_alert_rate_beyond_what_the_calibration_supports_is_said() -> None:
+    note = ModelNote("v1", "2026-11-01T00:00:00Z", 1e-4, 4, supported_rate=1 / 300)
+    (model,) = [p for p in points(FakeAround(loaded=FakeModel(note=note))) if p.name == "model"]
+    assert model.detail == (
+        "v1, trained 2026-11-01T00:00:00Z, 3 features, alert rate 0.0001, extrapolated: its"
+        " calibration supports no less than 0.0033"
+    )
 
 
 def test_an_empty_topic_is_no_failure() -> None:

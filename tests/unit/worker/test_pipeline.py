@@ -395,6 +395,14 @@ class TestMetrics:
             "deliver",
         ]
 
+    def test_whether_the_calibration_holds_is_told_of_what_was_delivered(self) -> None:
+        broker, worker = desk(NORMAL, NORMAL)
+        worker.scorer.model.broken = "too many"
+        broker.fail_next_send(written=False)
+        worker.turn(3)
+        assert worker.metrics.of("calibration") == [(2.0, True)]
+        assert worker.watcher.notes["calibration"] == {"ratio": 2.0, "broken": "too many"}
+
     def test_the_watcher_hears_of_every_turn(self) -> None:
         broker, worker = desk(NORMAL)
         broker.reachable = False

@@ -114,6 +114,13 @@ class PrometheusMetrics:
             self._series.observe("reconstruction_error", error)
             self._series.add("records_above_score_2_total", above)
 
+    def calibration(self, ratio: float | None, *, is_broken: bool) -> None:
+        """Observed over expected share above score 2, None where not known yet."""
+        with self._series.lock:
+            if ratio is not None:
+                self._series.set("calibration_ratio", ratio)
+            self._series.set("calibration_broken", int(is_broken))
+
     def missing(self, values: int, of_values: int) -> None:
         """How many feature values of a batch had to be imputed."""
         if of_values:

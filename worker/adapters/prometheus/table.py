@@ -155,6 +155,18 @@ METRICS = (
         "Records with a score of at least 2: 1 % of the scored while the calibration holds.",
         known=_ONE,
     ),
+    Metric(
+        "calibration_ratio",
+        "gauge",
+        "Observed over expected share above score 2 among the last 1,000 records; 1 while the "
+        "calibration holds.",
+    ),
+    Metric(
+        "calibration_broken",
+        "gauge",
+        "1 while far more or fewer records reach score 2 than the calibration says, and not only "
+        "in a wave; a false alarm comes at most once in 10,000,000 records on average.",
+    ),
     Metric("dead_letters_total", "counter", "Records sent to the dead-letter topic.", ("reason",)),
     Metric(
         "delivery_failures_total",

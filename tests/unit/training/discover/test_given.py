@@ -84,7 +84,7 @@ class TestCategories:
     def test_markers_of_absence_are_none(self) -> None:
         marked = Feature(path="kind", kind="category", categories=("a",), absent=("-",))
         schema = FeatureSchema(features=(marked,))
-        assert self.kinds_of([{"kind": "-"}, {"kind": "b"}], schema) == ("a", "b")
+        assert self.kinds_of([{"kind": "-"}, {"kind": "b"}], schema) == ("b", "a")
 
     def test_records_of_another_type_do_not_count(self) -> None:
         schema = FeatureSchema(

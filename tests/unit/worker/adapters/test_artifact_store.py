@@ -75,7 +75,7 @@ def small_artifact() -> Artifact:
         network=Network((Layer(ones, none),), (Layer(ones, none),)),
         inputs=Centres(np.zeros((1, 1), np.float32), none),
         joints=Centres(np.zeros((1, 2), np.float32), none),
-        codes=Ellipsoid(none, ones),
+        activations=Ellipsoid(none, ones),
         part_tails=(curve, curve, curve, curve),
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
@@ -245,7 +245,7 @@ class TestWholeModels:
 
     def test_what_could_not_be_loaded_is_not_saved(self, store: DirectoryArtifactStore) -> None:
         whole = small_artifact()
-        broken = replace(whole.detector, codes=Ellipsoid(np.full(1, np.nan, np.float32), ONE))
+        broken = replace(whole.detector, activations=Ellipsoid(np.full(1, np.nan, np.float32), ONE))
         with pytest.raises(ArtifactRejected):
             store.save(replace(whole, detector=broken))
         assert store.versions() == []

@@ -70,6 +70,7 @@ def everything(metrics: PrometheusMetrics) -> None:
     port.summed_up(3)
     port.rejected("not_json")
     port.scores(floats(0.1, 3.0), floats(1.0, 2.0), floats(0.5, 0.25))
+    port.calibration(4.5, is_broken=True)
     port.missing(1, 40)
     port.features_missing({"cpu": 1})
     port.event_lag(int(NOW_S * 1000) - 2500, NOW_S)
@@ -169,6 +170,15 @@ def test_scores_fall_into_the_bucket_whose_bound_they_reach(metrics: PrometheusM
     assert value(metrics, "latent_distance_bucket", le="0.03") == 4
     assert value(metrics, "reconstruction_error_bucket", le="0.01") == 4
     assert value(metrics, "records_above_score_2_total") == 2
+
+
+def test_a_ratio_that_is_not_known_yet_is_absent(metrics: PrometheusMetrics) -> None:
+    metrics.calibration(None, is_broken=False)
+    assert series(metrics, "calibration_ratio") == {}
+    assert value(metrics, "calibration_broken") == 0
+    metrics.calibration(4.5, is_broken=True)
+    assert value(metrics, "calibration_ratio") == 4.5
+    assert value(metrics, "calibration_broken") == 1
 
 
 def test_what_is_not_finite_is_counted_and_spoils_no_sum(metrics: PrometheusMetrics) -> None:

@@ -217,8 +217,11 @@ def weight(value: float) -> Callable[[Arrays], object]:
         (weight(np.nan), "encoder.0.weight holds what is not a finite number"),
         (weight(np.inf), "encoder.0.weight holds what is not a finite number"),
         (weight(5.0), "its golden rows score otherwise than when it was saved"),
-        (lambda a: a.update({"codes.mean": a["codes.mean"][:-1]}), "codes.mean has the shape"),
-        (lambda a: a.pop("codes.mean"), "codes.mean is missing"),
+        (
+            lambda a: a.update({"activations.mean": a["activations.mean"][:-1]}),
+            "activations.mean has the shape",
+        ),
+        (lambda a: a.pop("activations.mean"), "activations.mean is missing"),
     ],
 )
 def test_weights_that_are_not_those_of_a_detector_are_refused(

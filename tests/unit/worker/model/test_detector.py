@@ -54,7 +54,7 @@ def mean_detector() -> Detector:
         ),
         inputs=Centres(floats32([[0, 0]]), floats32([0])),
         joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0])),
-        codes=Ellipsoid(floats32([0]), floats32([[1]])),
+        activations=Ellipsoid(floats32([0]), floats32([[1]])),
         part_tails=(curve, curve, curve, curve),
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
@@ -72,9 +72,9 @@ def test_the_four_parts_measure_what_they_say() -> None:
     np.testing.assert_allclose(parts.joint, [np.sqrt(2**2 + 2**2 + 4**2 + 4**2)])
 
 
-def test_the_score_is_the_rarity_of_the_mean_rarity_of_the_parts() -> None:
+def test_the_score_is_the_rarity_of_the_mean_of_the_two_largest_rarities_of_the_parts() -> None:
     scores = mean_detector().score(columns(4, 0))
-    np.testing.assert_allclose(scores.score, [(4 + 2 + 2 + np.sqrt(40)) / 4], rtol=1e-6)
+    np.testing.assert_allclose(scores.score, [(4 + np.sqrt(40)) / 2], rtol=1e-6)
     np.testing.assert_allclose(scores.latent_distance, [2])
     np.testing.assert_allclose(scores.reconstruction_error, [2])
 
@@ -99,6 +99,12 @@ def test_a_changed_constant_is_watched_however_the_rest_looks() -> None:
     assert scores.kind(0) == "watched"
     plain = mean_detector().score(columns(9, 0)).score
     np.testing.assert_allclose(scores.score, plain + 3)
+
+
+def test_a_rare_value_that_makes_the_alarm_is_of_the_kind_watched() -> None:
+    """Of itself the row would not be flagged; a row that would be keeps its own kind."""
+    assert mean_detector().score(columns(0, 0, w=5)).kind(0) == "watched"
+    assert mean_detector().score(columns(9, 0)).kind(0) == "novel"
 
 
 def test_the_rarity_of_a_watched_value_is_added_to_the_score() -> None:

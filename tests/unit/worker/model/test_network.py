@@ -33,6 +33,18 @@ def test_the_widths_are_those_of_the_outer_layers() -> None:
     assert (network.width, network.latent_width) == (5, 5)
 
 
+def test_the_activations_are_those_of_the_first_layer() -> None:
+    trained, network = random_network(5)
+    x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    with torch.no_grad():
+        wanted = trained.encoder[:2](torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(network.activate(x), wanted, rtol=1e-5, atol=1e-5)
+    assert network.activation_width == wanted.shape[1] == 24
+    np.testing.assert_array_equal(
+        network.encode_activations(network.activate(x)), network.encode(x)
+    )
+
+
 def test_the_input_is_left_as_it_was() -> None:
     _, network = random_network(5)
     x = np.ones((4, 5), dtype=np.float32)

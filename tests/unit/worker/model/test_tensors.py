@@ -90,7 +90,7 @@ def test_every_number_is_finite(name: str, value: float) -> None:
     assert wrong == f"{name} holds what is not a finite number"
 
 
-@pytest.mark.parametrize("name", ["encoder.0.weight", "codes.whitener", "inputs.penalty"])
+@pytest.mark.parametrize("name", ["encoder.0.weight", "activations.whitener", "inputs.penalty"])
 def test_weights_are_of_single_precision(name: str) -> None:
     wrong = refused(with_array(name, lambda array: array.astype(np.float64)), config())
     assert wrong == f"{name} is float64, not float32"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -237,3 +237,30 @@ def test_a_scorer_that_never_started_can_be_closed() -> None:
     desk = Desk()
     desk.scorer.close()
     assert desk.scorer.current().note.version == "v1"
+
+
+def test_each_model_that_is_taken_into_use_is_told_of() -> None:
+    told: list[str] = []
+    store = FakeStore()
+    first = ScoringModel(artifact(), "v1")
+    scorer = ReloadingScorer(
+        store, RecordingMetrics(), first, 1, lambda note: told.append(note.version)
+    )
+    store.version = "v2"
+    scorer.look()
+    assert told == ["v1"]
+    scorer.current()
+    assert told == ["v1", "v2"]
+
+
+@pytest.mark.parametrize(("alert_rate", "warnings"), [(0.002, 0), (0.001, 1)])
+def test_an_alert_rate_beyond_what_the_calibration_supports_is_warned_of(
+    alert_rate: float, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has 500 records."""
+    made = artifact()
+    calibration = replace(made.detector.calibration, alert_rate=alert_rate)
+    asked = Artifact(replace(made.detector, calibration=calibration), made.about)
+    ReloadingScorer(FakeStore(), RecordingMetrics(), ScoringModel(asked, "v1"), 1)
+    found = [m for m in caplog.messages if "its calibration supports no less than 0.002" in m]
+    assert len(found) == warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,9 @@ def upgraded(count: int) -> list[dict[str, object]]:
 
 def test_it_tells_its_version_and_how_it_was_made() -> None:
     model = ScoringModel(artifact(), "v1")
-    assert model.note == ModelNote("v1", "2026-01-02T03:04:05Z", alert_rate=0.01, threshold=2.0)
+    assert model.note == ModelNote(
+        "v1", "2026-01-02T03:04:05Z", alert_rate=0.01, threshold=2.0, supported_rate=1 / 500
+    )
     assert model.schema == SCHEMA
 
 
@@ -53,3 +56,19 @@ def test_what_is_flagged_after_an_upgrade_is_explained_without_it() -> None:
     (anomaly,) = model.explain(columns, model.score(columns), lambda _: values_of(odd))
     assert anomaly.features[0].name == "load"
     assert "firmware" not in {feature.name for feature in anomaly.features}
+
+
+def test_a_broken_calibration_is_said_once_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = ScoringModel(artifact(), "v1")
+    scores = detector().score(columns_of(readings(1000, seed=7)))
+    odd = replace(scores, score=scores.score + 2)
+    calm = replace(scores, score=scores.score % 1)
+    with caplog.at_level(logging.INFO):
+        found = [model.delivered(each).broken for each in (scores, odd, odd, calm)]
+    assert found == [None, "too many", "too many", None]
+    assert [message.partition(": ")[0] for message in caplog.messages] == [
+        "the calibration of model v1 no longer holds",
+        "the calibration of model v1 holds again",
+    ]

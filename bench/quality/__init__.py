@@ -1,0 +1,1 @@
+"""How well anomalies are told from normal rows on public data, ours beside nine peers."""
