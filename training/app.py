@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.fit import FitSettings
+from training.networks import NetworkSettings
 from training.retrain import Outcome, Plan, Progress, retrain
 from training.retrain import inspect as inspect_stretch
 from worker.adapters.artifact_store import DirectoryArtifactStore
@@ -80,7 +81,10 @@ def _plan(
         rows_max=training.rows_max,
         alerts_per_day=training.alerts_per_day,
         fit=FitSettings(
-            alert_rate=training.alert_rate, seed=training.seed, threads=training.threads
+            alert_rate=training.alert_rate,
+            seed=training.seed,
+            threads=training.threads,
+            network=NetworkSettings(variational=training.network == "variational"),
         ),
     )
 

@@ -106,6 +106,7 @@ SETTINGS = leaves(TrainSettings)
 @setting("--alert-rate", "training.alert_rate", SETTINGS)
 @setting("--alerts-per-day", "training.alerts_per_day", SETTINGS)
 @setting("--seed", "training.seed", SETTINGS)
+@setting("--network", "training.network", SETTINGS)
 @click.option(
     "--dry-run", is_flag=True, help="Only show what would be learned from: features and reasons."
 )

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LOG_VARIANCE_MAX = 8.0
+"""Keeps the first steps of a variational network finite."""
+
+
 @dataclass(frozen=True)
 class NetworkSettings:
     """Shape and training of the network (reference recipe, sections 2 and 9).
@@ -25,7 +29,8 @@ class NetworkSettings:
     hidden: width of the outer hidden layer, the inner one has half; latent_max: numbers in a code
     at most; noise, mask: deviation of the Gaussian noise and share of inputs set to 0 that the
     network learns to undo; drop: the worst share of each batch that teaches nothing after the
-    first eighth of the steps, so that anomalies among the rows are not learned.
+    first eighth of the steps, so that anomalies among the rows are not learned; variational: learn
+    a distribution for each code, held near a standard normal one, whose mean is the code later.
     """
 
     hidden: int = 96
@@ -37,6 +42,12 @@ class NetworkSettings:
     noise: float = 0.3
     mask: float = 0.3
     drop: float = 0.15
+    variational: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The network's name in an artefact."""
+        return "variational" if self.variational else "autoencoder"
 
     def latent_width(self, width: int) -> int:
         """Numbers in a code for rows of `width` columns: wide on purpose, the noise binds it."""
@@ -52,14 +63,30 @@ class Autoencoder(nn.Module):
         hidden, code = settings.hidden, settings.latent_width(width)
         self.encoder = _stack(width, hidden, hidden // 2, code)
         self.decoder = _stack(code, hidden // 2, hidden, width)
+        self.log_variance = nn.Linear(hidden // 2, code) if settings.variational else None
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows as the decoder gives them back."""
         rebuilt: torch.Tensor = self.decoder(self.encoder(rows))
         return rebuilt
 
+    def drawn(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows as decoded from a code that is drawn, and each one's divergence, in nats.
+
+        The divergence is that of the code's distribution from a standard normal one (Kingma and
+        Welling 2014, appendix B). A plain network draws nothing: its divergence is 0.
+        """
+        inner = self.encoder[:-1](rows)
+        mean = self.encoder[-1](inner)
+        if self.log_variance is None:
+            return self.decoder(mean), torch.zeros(len(rows))
+        log_variance = self.log_variance(inner).clamp(-LOG_VARIANCE_MAX, LOG_VARIANCE_MAX)
+        code = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum(1) / 2
+        return self.decoder(code), divergence
+
     def export(self) -> Network:
-        """The same weights as a numpy network."""
+        """The same weights as a numpy network; of a variational one the mean is the code."""
         return Network(encoder=_exported(self.encoder), decoder=_exported(self.decoder))
 
 
@@ -99,7 +126,9 @@ def _loss(
 ) -> torch.Tensor:
     noisy = batch + settings.noise * torch.randn_like(batch)
     noisy = noisy * (torch.rand_like(noisy) > settings.mask)
-    by_row = nn.functional.smooth_l1_loss(model(noisy), batch, reduction="none").mean(1)
+    rebuilt, divergence = model.drawn(noisy)
+    by_row = nn.functional.smooth_l1_loss(rebuilt, batch, reduction="none").mean(1)
+    by_row = by_row + divergence / batch.shape[1]  # the evidence bound, for a column
     if trim and settings.drop:
         by_row = by_row[by_row <= by_row.detach().quantile(1 - settings.drop)]
     return by_row.mean()

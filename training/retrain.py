@@ -98,7 +98,7 @@ def retrain(
     verdict = promote(evaluation, _usable(store, pointer))
     rows = _row_counts(stretch, split, table)
     about = _about(plan, stretch, evaluation, verdict, rows)
-    version = store.save(Artifact(detector, about))
+    version = store.save(Artifact(detector, about, plan.fit.network.kind))
     if verdict.promoted:
         expected = pointer.version if pointer else None
         store.promote(version, "; ".join(verdict.reasons), expected=expected)

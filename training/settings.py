@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -45,6 +45,11 @@ class Training(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Same data, seed and machine: same model.")
     threads: Count = Field(1, description="Threads of the network's training.")
+    network: Literal["autoencoder", "variational"] = Field(
+        "autoencoder",
+        description="`variational` learns codes that lie like a standard normal distribution, for"
+        " drawing new records from; it detects a little less.",
+    )
 
 
 class TrainSettings(BaseModel):

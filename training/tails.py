@@ -93,8 +93,9 @@ def _tail(ordered: Floats, end: float) -> tuple[float, float]:
     shapes = np.linspace(-SHAPE_MAX, SHAPE_MAX, 51)[:, None]
     scales = exponential * np.geomspace(0.4, 2.5, 61)[None, :]
     log_density = -len(excess) * np.log(scales) - _summed_log(excess, shapes, scales, extra=1)
-    log_tail = -beyond * _summed_log(np.array([stop - start]), shapes, scales, extra=0)
-    fit = log_density + log_tail - (shapes / SHAPE_PRIOR) ** 2 / 2
+    fit = log_density - (shapes / SHAPE_PRIOR) ** 2 / 2
+    if beyond:
+        fit -= beyond * _summed_log(np.array([stop - start]), shapes, scales, extra=0)
     at = np.unravel_index(np.argmax(fit), fit.shape)
     shape, scale = float(shapes[at[0], 0]), float(scales[0, at[1]])
     return shape, scale + shape * (stop - start)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from training.networks import Autoencoder, NetworkSettings, train_autoencoder
 
@@ -72,6 +73,48 @@ class TestExport:
         assert (network.width, network.latent_width) == (WIDTH, 4)
         assert [len(layer.bias) for layer in network.encoder] == [24, 12, 4]
         assert [len(layer.bias) for layer in network.decoder] == [12, 24, WIDTH]
+
+
+class TestVariational:
+    SETTINGS = replace(SETTINGS, variational=True, steps=300)
+
+    def test_its_mean_is_the_code(self) -> None:
+        model = train_autoencoder(rows(400), self.SETTINGS, seed=0)
+        network, x = model.export(), rows(100, seed=5)
+        with torch.no_grad():
+            codes = model.encoder(torch.from_numpy(x)).numpy()
+        assert farthest(network.encode(x), codes) <= 1e-5
+
+    def test_its_codes_lie_nearer_to_a_standard_normal_distribution(self) -> None:
+        """A number of the code that carries nothing lies at 0; none lies far out."""
+        table = 5 * rows(1000)
+        plain, variational = (
+            np.abs(train_autoencoder(table, settings, seed=0).export().encode(table)).max()
+            for settings in (replace(self.SETTINGS, variational=False), self.SETTINGS)
+        )
+        assert variational < plain
+
+    def test_a_code_near_normal_costs_nothing(self) -> None:
+        model = Autoencoder(WIDTH, self.SETTINGS)
+        mean, log_variance = model.encoder[-1], model.log_variance
+        assert isinstance(mean, nn.Linear)
+        assert log_variance is not None
+        with torch.no_grad():
+            for weights_of in (*mean.parameters(), *log_variance.parameters()):
+                weights_of.zero_()
+            _, divergence = model.drawn(torch.from_numpy(rows(10)))
+            assert divergence.abs().max() == 0
+            mean.bias.add_(2.0)
+            _, divergence = model.drawn(torch.from_numpy(rows(10)))
+        assert divergence.tolist() == pytest.approx([0.5 * 4 * 2.0**2] * 10)
+
+    def test_the_same_seed_gives_the_same_weights(self) -> None:
+        first, second = (train_autoencoder(rows(300), self.SETTINGS, seed=7) for _ in range(2))
+        for one, other in zip(weights(first), weights(second), strict=True):
+            assert torch.equal(one, other)
+
+    def test_each_kind_has_its_name(self) -> None:
+        assert (SETTINGS.kind, self.SETTINGS.kind) == ("autoencoder", "variational")
 
 
 class TestTraining:
