@@ -106,6 +106,7 @@ NO_OBJECT: Final[dict[str, bytes]] = {
     "true": b"true",
 }
 WRONG_TYPE: Final[dict[str, bytes]] = {
+    "an array for the object": _good(motor=[1, 2], flow=None, pressure=None, mode=None),
     "a number as string": _good(flow="12.5"),
     "text for a number": _good(flow="lots"),
     "an array for a number": _good(flow=[12.5]),
@@ -128,7 +129,6 @@ TOO_DEEP: Final[dict[str, bytes]] = {
 MISSING: Final[dict[str, bytes]] = {
     "an empty object": b"{}",
     "all null": json.dumps(dict.fromkeys(reading(3))).encode(),
-    "an array for the object": _good(motor=[1, 2], flow=None, pressure=None, mode=None),
     "other names": json.dumps({f"x{i}": i for i in range(10)}).encode(),
     "names of prototypes": b'{"__proto__": {"flow": 1}, "__class__": 1, "constructor": {}}',
 }
