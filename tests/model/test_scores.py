@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.machines import SCHEMA, changed, columns_of, detector, fitted, readings
 from worker.model.detector import KINDS
-from worker.model.schema import MISSING_CODE, Columns
+from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,6 +174,16 @@ def test_what_training_never_saw_is_flagged_as_watched(path: str, value: object)
     )
     assert (scores.score > detector().calibration.threshold).all()
     assert {scores.kind(row) for row in range(100)} == {"watched"}
+
+
+def test_a_category_that_has_settled_is_no_longer_odd() -> None:
+    """All rows have the new one, as after a roll-out: no more are flagged than were asked for."""
+    columns, among = rows(), len(SCHEMA.categories)
+    for j in range(among):
+        settled = columns.codes.copy()
+        settled[:, j] = SETTLED_CODE
+        scores = detector().score(Columns(columns.numbers, settled, columns.watched))
+        assert scores.flagged.mean() <= 0.03
 
 
 def test_two_such_values_score_higher_than_one() -> None:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from worker.model.schema import SETTLED_CODE, Columns
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from worker.model.network import Network
     from worker.model.reference import Centres, Ellipsoid
     from worker.model.scaler import Scaler
-    from worker.model.schema import Columns, FeatureSchema
+    from worker.model.schema import FeatureSchema
 
     Floats = NDArray[np.float64]
     Floats32 = NDArray[np.float32]
@@ -97,8 +99,10 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
     """Rows as the parts are measured on them.
 
     A missing number stands where the network expects it beside the others: what is not there
-    deviates from nothing. (At the centre it would look like a broken relation.)
+    deviates from nothing. (At the centre it would look like a broken relation.) A category that
+    came after training and has settled counts as the one that the rest of its row suggests.
     """
+    columns = _with_likeliest(scaler, network, columns)
     t_view, z_view = scaler.views(columns)
     activations = network.activate(t_view)
     rebuilt = network.decode(network.encode_activations(activations))
@@ -110,6 +114,19 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
         activations[rows] = network.activate(t_view[rows])
         rebuilt[rows] = network.decode(network.encode_activations(activations[rows]))
     return Views(t_view, z_view, activations, rebuilt)
+
+
+def _with_likeliest(scaler: Scaler, network: Network, columns: Columns) -> Columns:
+    """The columns with a category of training in the place of each that has settled since."""
+    settled = columns.codes == SETTLED_CODE
+    rows = np.flatnonzero(settled.any(axis=1))
+    if not len(rows):
+        return columns
+    t_view, _ = scaler.views(columns.take(rows))
+    likeliest = scaler.categories_from(network.decode(network.encode(t_view)))
+    codes = columns.codes.copy()
+    codes[rows] = np.where(settled[rows], likeliest, codes[rows])
+    return Columns(columns.numbers, codes, columns.watched)
 
 
 @dataclass(frozen=True)

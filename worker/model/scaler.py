@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from worker.model.schema import MISSING_CODE
+from worker.model.schema import MISSING_CODE, SETTLED_CODE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,12 +68,20 @@ class Scaler:
         return np.concatenate([numbers, np.repeat(codes, self.category_sizes), self.masked])
 
     def raw(self, columns: Columns) -> Floats:
-        """float64 (n, d): values, one-hots and masks, NaN where a number is missing."""
+        """float64 (n, d): values, one-hots and masks, NaN where a number is missing.
+
+        A category that came after training and has settled stands at the centre of its columns:
+        that is what the network, which learned with inputs left out, takes for not known.
+        """
         if not self.category_sizes and not len(self.masked):
             return columns.numbers
-        parts = [columns.numbers]
+        parts, start = [columns.numbers], self.number_count
         for j, size in enumerate(self.category_sizes):
-            parts.append((columns.codes[:, j : j + 1] == np.arange(size)).astype(np.float64))
+            codes = columns.codes[:, j]
+            one_hot = (codes[:, None] == np.arange(size)).astype(np.float64)
+            one_hot[codes == SETTLED_CODE] = self.centre[start : start + size]
+            parts.append(one_hot)
+            start += size
         missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])
         parts.append(missing[:, self.masked].astype(np.float64))
         return np.hstack(parts)

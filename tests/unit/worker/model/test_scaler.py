@@ -10,7 +10,7 @@ import pytest
 
 from tests.machines import SCHEMA, columns_of, detector, readings
 from worker.model.scaler import SOFT_CLIP, Scaler, soft_clip, soft_unclip
-from worker.model.schema import MISSING_CODE, Columns
+from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns
 
 NAN = math.nan
 
@@ -45,6 +45,11 @@ def test_raw_holds_values_one_hots_and_masks() -> None:
 
 def test_an_unseen_category_is_neither_of_the_known_ones_nor_missing() -> None:
     assert scaler().raw(columns([[1, 2]], [[7]]))[0, 2:].tolist() == [0, 0, 0, 0]
+
+
+def test_a_category_that_has_settled_stands_at_the_centre() -> None:
+    _, z_view = scaler().views(columns([[1, 2]], [[SETTLED_CODE]]))
+    assert z_view[0, 2:4].tolist() == [0, 0]
 
 
 def test_a_missing_number_stands_at_the_centre() -> None:
