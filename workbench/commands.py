@@ -8,11 +8,9 @@ from pathlib import Path
 
 import click
 
-from workbench.app import demo as play_demo
 from workbench.demo.faults import SHARE
 from workbench.demo.simulate import Published, Simulation
 from workbench.demo.simulate import simulate as simulate_fleet
-from workbench.demo.story import DemoSettings
 from worker.commands.options import CONFIG, SERVERS, settings_from
 
 FAULTS_MAX = 0.2
@@ -62,6 +60,10 @@ def demo(seconds: float, seed: int, source: Path | None, folder: Path) -> None:
     Takes the best broker that can be had: the one that LATENTWATCH_KAFKA__BOOTSTRAP_SERVERS names,
     a container, one from Kafka's jars, else a log in memory. The last line is for programs.
     """
+    # Here, since it brings torch along, which simulate does without.
+    from workbench.app import demo as play_demo  # noqa: PLC0415
+    from workbench.demo.story import DemoSettings  # noqa: PLC0415
+
     settings = DemoSettings(seconds, seed, source, folder, os.environ)
     play_demo(settings, _write, on_terminal=sys.stdout.isatty())
 
