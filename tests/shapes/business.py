@@ -223,7 +223,7 @@ BUSINESS: Final = (
             "art": "category",
             "storno": "boolean",
         },
-        left_out={"belegNr": MANY, "zeit": MANY, "karte": MANY, "plz": MANY},
+        left_out={"belegNr": MANY, "zeit": "a time", "karte": MANY, "plz": MANY},
         faults={"untaxed": _payment_untaxed, "huge": _payment_huge},
     ),
     Shape(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from training.discover.columns import Flat, flatten
 from training.discover.counters import counters_by_key
 from training.discover.images import earlier_images
-from training.discover.judge import TOO_MANY, NumberFeature, judge
+from training.discover.judge import GROWS, TIME, TOO_MANY, NumberFeature, judge
 from training.discover.relations import naming, record_types, unrelated
 from training.discover.sample import runs_of, sample_size
+from training.discover.times import are_times_near, is_midnight, moment_of
 from worker.model.schema import Feature, FeatureSchema, Watched, Where
 from worker.model.values import category_text
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from worker.model.path import Path
     from worker.records import JsonRecord
 
+EVENT_TIME: Final = "the event time"
 SAMPLE_MAX: Final = 10_000
 """Records looked at, at most; fewer where they have many paths."""
 WHOLE_RECORD: Final = "[]"
@@ -74,10 +76,11 @@ class _Decision:
         self._where = where
         self._verdicts: dict[Path, Verdict] = {}
         for path, column in flat.columns.items():
-            self._verdicts[path] = "the event time" if path == time else judge(column)
+            self._verdicts[path] = EVENT_TIME if path == time else judge(column)
 
     def made(self) -> Discovery:
         """The decision."""
+        self._leave_out_times()
         self._leave_out_images()
         self._leave_out_numbers()
         types = self._take_types_apart()
@@ -107,6 +110,24 @@ class _Decision:
                 left_out[path] = "a constant"
         told = (LeftOut(str(p) or WHOLE_RECORD, why) for p, why in left_out.items())
         return tuple(sorted(told, key=_by_path))
+
+    def _leave_out_times(self) -> None:
+        """Epochs that only the other times of the records tell from counts and constants."""
+        known = [
+            p
+            for p, v in self._verdicts.items()
+            if isinstance(v, str) and v in {EVENT_TIME, TIME, GROWS}
+        ]
+        columns = self._flat.columns
+        found = (moment_of(columns[path].values) for path in known)
+        moments = sorted({moment for moment in found if moment is not None})
+        for path, verdict in self._verdicts.items():
+            if isinstance(verdict, str) or (
+                isinstance(verdict, Watched) and not is_midnight(verdict.value)
+            ):
+                continue
+            if are_times_near(columns[path].values, moments):
+                self._verdicts[path] = TIME
 
     def _leave_out_images(self) -> None:
         for older, newer in earlier_images(self._flat).items():

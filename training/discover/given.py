@@ -15,12 +15,13 @@ from worker.model.values import category_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from worker.model.schema import FeatureSchema, Watched
+    from worker.model.schema import Feature, FeatureSchema, Watched
     from worker.model.values import Scalar
     from worker.records import JsonRecord
 
 CATEGORIES_PENDING: Final = ("",)
 """Stands for the categories of a feature that somebody wrote down; the data has the real ones."""
+NO_VALUE: Final = "no value in the records to learn from"
 ALL_KEPT_MAX: Final = 50
 """Of more categories those that stand in a single record are left away: damage looks like it."""
 
@@ -28,15 +29,19 @@ ALL_KEPT_MAX: Final = 50
 def as_given(schema: FeatureSchema, found: Discovery, records: Sequence[JsonRecord]) -> Discovery:
     """What was found, but with the features and constants of `schema`.
 
-    A constant of the value null is given the value that the records hold most often there.
+    A constant of the value null is given the value that the records hold most often there. Numbers
+    that no record holds are left out, while there are other features.
     """
     ours = [r for r in records if schema.where is None or schema.where.matches(r)]
     watched = tuple(_filled_in(constant, ours) for constant in schema.watched)
-    given = msgspec.structs.replace(schema, watched=watched)
+    blank = {f.path for f in schema.numbers if not _is_held(f, ours)}
+    features = tuple(f for f in schema.features if f.path not in blank) or schema.features
+    given = msgspec.structs.replace(schema, features=features, watched=watched)
     paths = {_plain(path) for path in given.names}
     known = _kinds(found.schema) if found.schema else {}
     left_out = {item.path: item.reason for item in found.left_out}
     left_out |= dict.fromkeys(found.reasons, "not in the schema that was given")
+    left_out |= {_plain(path): NO_VALUE for path in blank}
     return replace(
         found,
         schema=given,
@@ -82,6 +87,10 @@ def _filled_in(constant: Watched, records: Sequence[JsonRecord]) -> Watched:
     filled = msgspec.structs.replace(constant, value=value)
     others = sum(filled.code(v) != 0 for v in held)
     return msgspec.structs.replace(filled, other_share=others / max(len(held), 1))
+
+
+def _is_held(feature: Feature, records: Sequence[JsonRecord]) -> bool:
+    return any((v := feature.steps.resolve(r)) is not MISSING and v is not None for r in records)
 
 
 def _commonest(held: Sequence[object]) -> Scalar:

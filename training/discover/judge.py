@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from training.discover.numbers import Numbers, boolean_markers, plain_numbers, text_numbers
@@ -19,10 +18,10 @@ from training.discover.series import (
     are_whole,
     comes_again,
     grows,
-    is_time,
 )
+from training.discover.times import are_clocks, are_dates, are_times, is_passing_day
 from worker.model.schema import Feature, Watched
-from worker.model.values import category_text
+from worker.model.values import category_text, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +39,8 @@ TYPE_SHARE: Final = 0.97
 TEXT_MAX: Final = 256
 """Characters of a constant at most; a longer one is a document."""
 TOO_MANY: Final = "a text with too many different values"
-_TRIED: Final = 500
+TIME: Final = "a time"
+GROWS: Final = "grows or falls from record to record: a time or a counter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,11 @@ def _kind_of(column: Column) -> str | None:
 def _constant(column: Column, values: Sequence[Scalar]) -> Watched | str | None:
     counts = Counter(values)
     value, count = counts.most_common(1)[0]
-    strays = sum(1 for other in counts.values() if other == 1)
+    strays = sum(1 for other, n in counts.items() if n == 1 and not _is_written(other))
     if count < CONSTANT_SHARE * (len(values) - min(strays, int(STRAY_SHARE * len(values)))):
         return None
+    if is_passing_day(value):
+        return TIME
     if isinstance(value, str) and len(value) > TEXT_MAX:
         return "a long text that does not vary"
     held = len(column.values) + column.containers + column.nulls
@@ -102,8 +104,8 @@ def _text(column: Column) -> Verdict:
     if numbers is not None and not (numbers.absent and _are_states(numbers)):
         return _number(column, numbers)
     values = [value for value in column.values if isinstance(value, str)]
-    if _are_times(values):
-        return "a time"
+    if are_dates(values) or are_clocks(values):
+        return TIME
     counts = Counter(values)
     common = [v for v, count in counts.items() if count >= comes_again(len(values))]
     covered = sum(counts[value] for value in common)
@@ -117,9 +119,9 @@ def _text(column: Column) -> Verdict:
 def _number(column: Column, numbers: Numbers) -> Verdict:
     array = numbers.values
     if grows(array):
-        return "grows or falls from record to record: a time or a counter"
-    if is_time(array):
-        return "a time"
+        return GROWS
+    if are_times(array):
+        return TIME
     if are_whole(array):
         if are_identifiers(array):
             return "whole numbers that name and do not measure: an identifier"
@@ -143,22 +145,14 @@ def _are_states(numbers: Numbers) -> bool:
     return sum(count for _, count in common) >= CONSTANT_SHARE * len(numbers.values)
 
 
-def _are_times(values: Sequence[str]) -> bool:
-    tried = values[:: max(1, len(values) // _TRIED)]
-    return sum(_is_iso(value) for value in tried) >= TYPE_SHARE * len(tried)
-
-
-def _is_iso(value: str) -> bool:
-    try:
-        datetime.fromisoformat(value.replace(",", ".", 1))
-    except ValueError:
-        return False
-    return True
-
-
 def _category(path: Path, values: Sequence[Scalar], absent: tuple[str, ...] = ()) -> Feature:
     texts = {text for value in set(values) if (text := category_text(value)) is not None}
     return Feature(path=str(path), kind="category", categories=tuple(sorted(texts)), absent=absent)
+
+
+def _is_written(value: Scalar) -> bool:
+    """Whether a text writes a number: among markers of absence it is no damage."""
+    return isinstance(value, str) and parse_number(value, "text") is not None
 
 
 def _type_of(value: Scalar) -> str:

@@ -24,7 +24,7 @@ MARKERS_MAX: Final = 8
 """Different texts that stand for an absent number at most."""
 MARKER_SHARE_MIN: Final = 0.005
 """A text that stands in a smaller share of the values is damage and no marker."""
-NUMBER_SHARE_MIN: Final = 0.05
+NUMBER_SHARE_MIN: Final = 0.02
 """A column that hardly holds numbers beside its one marker is none of numbers."""
 NUMBERS_AMONG_MARKERS: Final = 0.5
 """Nor is one that holds fewer beside several: those are states, and the numbers some of them."""

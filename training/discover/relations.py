@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker.model.values import Scalar
 
     Flags = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
 
 NAMED_BY: Final = 50
 """Different values that a number and a text have at least to name the same things."""
@@ -28,6 +29,8 @@ NAMED_AGAIN: Final = 2
 """Each of them stands in so many records on the average at least."""
 RELATED_MIN: Final = 0.1
 """Numbers with a smaller rank correlation have nothing to do with each other."""
+CHANCE: Final = 3
+"""Standard deviations that a correlation of few rows has at least to be one."""
 TYPE_VALUES_MAX: Final = 12
 TYPE_SHARE_MIN: Final = 0.02
 """A type is one where so large a share of the records is of it."""
@@ -58,12 +61,17 @@ def unrelated(flat: Flat, numbers: Mapping[Path, NumberFeature]) -> set[Path]:
     return {
         path
         for path in random
-        if all(
-            abs(rank_correlation(by_row[path], other)) < RELATED_MIN
-            for name, other in by_row.items()
-            if name != path
+        if not any(
+            _are_related(by_row[path], other) for name, other in by_row.items() if name != path
         )
     }
+
+
+def _are_related(one: Floats, other: Floats) -> bool:
+    """Whether ranks have to do with each other, and not by the chance of few rows in common."""
+    rows = int((~(np.isnan(one) | np.isnan(other))).sum())
+    chance = CHANCE / max(rows, 1) ** 0.5
+    return bool(abs(rank_correlation(one, other)) >= max(RELATED_MIN, chance))
 
 
 def naming(

@@ -1,4 +1,4 @@
-"""What a run of numbers is: one that only grows, a time, codes, or names made of digits.
+"""What a run of numbers is: one that only grows, codes, or names made of digits.
 
 Every rule looks at shares and ranks, so that a few damaged values among many change none of them.
 """
@@ -25,7 +25,6 @@ KEYED_MOVES: Final = 0.3
 RISES_MIN: Final = 20
 """Steps up that it takes to call a number that seldom moves a counter."""
 RISING_CORRELATION: Final = 0.999
-TIME_CORRELATION: Final = 0.9
 FALLING_SHARE: Final = 0.5
 """What is counted down falls from record to record; what is used up falls now and then."""
 CATEGORIES_MAX: Final = 50
@@ -48,9 +47,6 @@ IDENTIFIER_SPAN: Final = 2.0**16
 """Identifiers drawn at random span more than so many numbers."""
 EXACT_MAX: Final = 2.0**53
 """Whole numbers beyond this are not kept apart by a double: they name, they do not measure."""
-
-_EPOCHS: Final = tuple((1e9 * unit, 4.1e9 * unit) for unit in (1.0, 1e3, 1e6, 1e9))
-"""Seconds, milliseconds, microseconds and nanoseconds of the years 2001 to 2099."""
 
 
 def grows(values: Floats) -> bool:
@@ -82,12 +78,6 @@ def _creeps(values: Floats, same: Flags) -> bool:
     steps = np.diff(smooth)[same]
     ups, downs = int((steps > 0).sum()), int((steps < 0).sum())
     return ups >= RISES_MIN and downs <= (1 - GROWING_SHARE) * ups
-
-
-def is_time(values: Floats) -> bool:
-    """Whether values are dates of our age, more or less in the records' order."""
-    inside = any(((values >= a) & (values < b)).mean() >= MOST for a, b in _EPOCHS)
-    return inside and order_correlation(values) >= TIME_CORRELATION
 
 
 def order_correlation(values: Floats) -> float:

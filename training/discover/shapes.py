@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from training.discover.dates import is_date_in_parts
 from worker.model.path import Index, Named
 from worker.model.values import parse_number
 
@@ -34,7 +35,9 @@ MAP_TURNOVER: Final = 3
 KEY_SETS: Final = 3
 """An object whose keys depend on its type has so many different sets of keys per key at most."""
 
-Refusal = Literal["an array of texts", "an array of varying length", "an array of mixed values"]
+Refusal = Literal[
+    "an array of texts", "an array of varying length", "an array of mixed values", "a time"
+]
 
 
 class ListShape:
@@ -72,6 +75,13 @@ def shape_of(lists: Sequence[Sequence[object]]) -> ListShape | Refusal:
         if name_key is not None:
             return ListShape(name_key, 0)
         return _by_place(filled)
+    if _share(is_date_in_parts(values) for values in filled) >= MOST:
+        return "a time"
+    return _shape_of_values(filled)
+
+
+def _shape_of_values(filled: Sequence[Sequence[object]]) -> ListShape | Refusal:
+    """The same of lists that hold something, and not points."""
     for is_uniform in (_is_measured, _is_list):
         if _share(all(is_uniform(v) for v in values) for values in filled) >= MOST:
             return _by_place(filled)

@@ -11,8 +11,8 @@ import unicodedata
 from typing import Final, Literal
 
 Parse = Literal["json", "text", "comma"]
-"""json: as JSON types it; text: a number in a string ("0.005"); comma: the same with a decimal
-comma ("0,005", "1.234,5")."""
+"""json: as JSON types it; text: a number in a string ("0.005", "1,234.5"); comma: the same with a
+decimal comma ("0,005", "1.234,5")."""
 
 Scalar = str | int | float | bool | None
 
@@ -23,6 +23,8 @@ _GROUPED: Final = re.compile(
     "|(?:[ '\u00a0\u202f\u2019][0-9]{3})+(?:,[0-9]+)?)"
 )
 """Thousands set apart, as where the comma is the decimal sign; '1.234' alone may be either."""
+_COMMA_GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:(?:,[0-9]{3})+\.[0-9]+|(?:,[0-9]{3}){2,})")
+"""The same where the point is the decimal sign; '1,234' alone may be either."""
 _GROUPS: Final = re.compile("[. '\u00a0\u202f\u2019]")
 _DIGITS: Final = "[+-]?[0-9](?:[0-9.,' \u00a0\u202f\u2019]*[0-9])?"
 _LETTERS: Final = r"[^\W\d_]{1,12}"
@@ -94,6 +96,8 @@ def parse_number(text: str, parse: Parse, unit: str = "") -> float | None:
         if _GROUPED.fullmatch(plain):
             plain = _GROUPS.sub("", plain)
         plain = plain.replace(",", ".") if plain.count(",") <= 1 and "." not in plain else ""
+    elif "," in plain and _COMMA_GROUPED.fullmatch(plain):
+        plain = plain.replace(",", "")
     if not plain or not set(plain) <= _NUMBER_CHARACTERS:
         return None
     try:

@@ -107,6 +107,28 @@ class TestNumbers:
             path="y", kind="number", parse="comma"
         )
 
+    def test_or_with_thousands_set_apart_by_commas(self) -> None:
+        values = [2000 * abs(x) for x in noise()]
+        assert verdict(lambda i: f"{values[i]:,.2f}") == Feature(
+            path="y", kind="number", parse="text"
+        )
+        assert verdict(lambda i: f"${values[i]:,.2f}") == Feature(
+            path="y", kind="number", parse="text", unit="$"
+        )
+
+    def test_a_comma_that_may_be_the_decimal_sign_is(self) -> None:
+        values = [abs(x) for x in noise()]
+        assert verdict(lambda i: f"{values[i]:.3f}".replace(".", ",")) == Feature(
+            path="y", kind="number", parse="comma"
+        )
+
+    def test_few_numbers_beside_a_marker_are_numbers(self) -> None:
+        """What stands once beside the marker is a number, and no damage to a constant."""
+        values = noise()
+        assert verdict(lambda i: f"{values[i]:.3f}" if i % 33 == 0 else "-") == Feature(
+            path="y", kind="number", parse="text", absent=("-",)
+        )
+
     def test_a_decimal_comma_now_and_then_is_no_number(self) -> None:
         values = noise()
         assert verdict(lambda i: f"{values[i]:.3f}".replace(".", "," if i % 2 else ".")) == (

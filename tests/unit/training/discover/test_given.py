@@ -56,6 +56,14 @@ class TestAsGiven:
         found = as_given(schema, discover(RECORDS), RECORDS)
         assert schema_of(found).watched == (Watched(path="kind", value="b", other_share=0.5),)
 
+    def test_a_number_that_no_record_holds_is_left_out(self) -> None:
+        held = Feature(path="x", kind="number")
+        schema = FeatureSchema(features=(held, Feature(path="none", kind="number")))
+        found = as_given(schema, discover(RECORDS), RECORDS)
+        assert schema_of(found).features == (held,)
+        assert found.reasons == {"x": "numbers"}
+        assert reasons(found)["none"] == "no value in the records to learn from"
+
     def test_only_records_that_match_count(self) -> None:
         schema = FeatureSchema(
             features=(Feature(path="x", kind="number"),),

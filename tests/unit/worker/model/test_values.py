@@ -79,3 +79,28 @@ def test_a_number_with_a_unit_has_it_unless_it_is_zero(text: str, number: float 
 def test_a_unit_may_stand_before_and_the_comma_be_the_decimal_sign() -> None:
     texts = ["€ 1.234,50", "9,99 €", "1.234.567 €"]
     assert [parse_number(text, "comma", "€") for text in texts] == [1234.5, 9.99, 1234567]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,234.56", 1234.56),
+        ("-1,234,567.8", -1234567.8),
+        ("1,234,567", 1234567),
+        ("999.5", 999.5),
+        ("1,234", None),  # may as well be a bit more than one
+        ("1,23.4", None),
+        ("1234,567.8", None),
+        ("1,234.", None),
+        ("1.234,5", None),
+        ("1,234.5.6", None),
+    ],
+)
+def test_thousands_may_be_set_apart_by_commas(text: str, number: float | None) -> None:
+    assert parse_number(text, "text") == number
+
+
+def test_also_beside_a_unit_and_never_where_the_comma_is_the_decimal_sign() -> None:
+    assert parse_number("$1,234.56", "text", "$") == 1234.56
+    assert parse_number("1,234.56", "comma") is None
+    assert parse_number("1,234", "comma") == 1.234
