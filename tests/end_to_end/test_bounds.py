@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(300)
 
 PARTITIONS: Final = 4
 MIB: Final = 1024 * 1024
-RSS_MAX: Final = 160 * MIB + 8 * PARTITIONS * 2 * MIB
+RSS_MAX: Final = 192 * MIB + 8 * PARTITIONS * 2 * MIB
 """docs/limits.md: eight times what is fetched at once, and what a worker needs by itself."""
 THREADS_MORE: Final = 4
 FILES_MORE: Final = 10
