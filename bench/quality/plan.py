@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from bench.quality import cost, kdd, tabular, telemetry
 from bench.quality.own import OWN
+from bench.quality.peers import PeerFailed
 from bench.quality.regimes import FULL, QUICK, REGIMES
 from bench.quality.sources import ROWS_MIN, adbench_files, adbench_size
 
@@ -114,6 +115,24 @@ def large_names(data: Path, names: Iterable[str]) -> list[str]:
     return [name for name in names if adbench_size(files[name]) >= ROWS_MIN]
 
 
+def fill(task: Task, cells: Cells) -> None:
+    """Fill in a task's cells; of a peer that cannot learn these rows an empty one is kept."""
+    try:
+        task.compute(cells)
+    except PeerFailed:
+        for method in task.methods:
+            if cells.get(task.key(method)) is None:
+                _fill_one(task.only((method,)), method, cells)
+
+
+def _fill_one(task: Task, method: str, cells: Cells) -> None:
+    try:
+        task.compute(cells)
+    except PeerFailed as error:
+        print(f"  {task.key(method)} has no result: {error}", file=sys.stderr, flush=True)
+        cells.put(task.key(method), {})
+
+
 def compute(tasks: Sequence[Task], cells: Cells, jobs: int) -> None:
     """Compute what has no cell yet, in so many processes of one thread each."""
     wanted = [(t, tuple(m for m in t.methods if cells.get(t.key(m)) is None)) for t in tasks]
@@ -121,7 +140,7 @@ def compute(tasks: Sequence[Task], cells: Cells, jobs: int) -> None:
     began = time.monotonic()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(1, min(jobs, len(missing))), mp_context=context) as pool:
-        running = {pool.submit(task.compute, cells): task for task in missing}
+        running = {pool.submit(fill, task, cells): task for task in missing}
         for done, future in enumerate(as_completed(running), start=1):
             future.result()
             task = running[future]
