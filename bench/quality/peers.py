@@ -25,6 +25,8 @@ PYTHON: Final = ROOT / ".venv-peers" / "bin" / "python"
 PEERS: Final = (
     "knn", "iforest", "ecod", "lof", "pca", "mcd", "autoencoder", "vae", "deepsvdd",
 )  # fmt: skip
+NETWORKS: Final = ("autoencoder", "vae", "deepsvdd")
+"""Those that take minutes where the others take seconds."""
 
 
 class PeerFailed(RuntimeError):  # noqa: N818 - reads as what it says

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from bench.quality import cost, kdd, tabular, telemetry
 from bench.quality.own import OWN
-from bench.quality.peers import PeerFailed
+from bench.quality.peers import NETWORKS, PeerFailed
 from bench.quality.regimes import FULL, QUICK, REGIMES
 from bench.quality.sources import ROWS_MIN, adbench_files, adbench_size
 
@@ -79,11 +79,14 @@ class Plan:
     def tasks(self) -> Iterator[Task]:
         """All that the run needs, whether kept or not.
 
-        Telemetry and KDD Cup 99 are tried with every seed by ours and with the first by peers.
+        Telemetry and KDD Cup 99 are tried with every seed by ours and with the first by peers; a
+        quick run does without the peers that are networks there.
         """
         for seed in self.seeds:
             yield from self._tabular(seed)
             tried = self._plain if seed == 0 else self._ours
+            if self.quick:
+                tried = tuple(method for method in tried if method not in NETWORKS)
             families = tuple(f for f in telemetry.FAMILIES if f in self.parts)
             yield from telemetry.tasks(self.data, families, seed, self.caps.train, tried)
             if kdd.PART in self.parts:
