@@ -68,7 +68,7 @@ def own_broker() -> Iterator[MavenBroker]:
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[BrokerCluster]:
     """Three brokers for the tests of one module, which may hurt them and leave all running."""
-    with _or_skip(lambda: BrokerCluster(3, jars())) as opened:
+    with closing(_or_skip(lambda: BrokerCluster(3, jars()))) as opened:
         yield opened
 
 

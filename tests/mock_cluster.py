@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import confluent_kafka
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 PRODUCER = 0
 MESSAGE_BYTES = 512
@@ -64,17 +60,6 @@ class MockCluster:
         """Stop the brokers."""
         self._library.rd_kafka_mock_cluster_destroy(self._cluster)
         self._library.rd_kafka_destroy(self._client)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _library() -> ctypes.CDLL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from bench.faults.kinds import KINDS, NOT_BY_DEFAULT, chosen
@@ -24,7 +25,7 @@ def main() -> int:
     logs = LOGS / options.mode
     with tempfile.TemporaryDirectory(prefix="latentwatch-faults-") as folder:
         store = trained(Path(folder))
-        with BrokerCluster(options.brokers, jars()) as cluster:
+        with closing(BrokerCluster(options.brokers, jars())) as cluster:
             try:
                 result = run(plan, cluster, store, logs, _say)
             finally:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaException, Producer
 
 from bench.faults.records import poison, reading
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from confluent_kafka import KafkaError, Message
 
     from bench.faults.records import Kind, Record
@@ -112,15 +110,8 @@ class Feeder:
         if kind != "skipped":
             self._ends[partition] = max(self._ends[partition], offset)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Feed no more; returns when its thread has ended."""
         self._stopped.set()
         self._thread.join()
 

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,7 +15,6 @@ from bench.faults.topics import reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
 HOLE_S = 1.0
 """A shorter pause between two scores of a partition is the normal pace of batches."""
@@ -77,15 +76,8 @@ class Monitor:
         self._arrivals[partition].append(now)
         self._highest[partition] = max(self._highest[partition], offset)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Read no more; returns when its thread has ended."""
         self._stopped.set()
         self._thread.join()
         self._reader.close()

@@ -7,7 +7,7 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,9 +108,9 @@ def opened(plan: Plan, cluster: BrokerCluster, store: Path, logs: Path) -> Itera
         return {variable(name): value for name, value in named.items()}
 
     with (
-        Fleet(settings_of, logs) as fleet,
-        Feeder(servers, names.topic, PARTITIONS, RATE) as feeder,
-        Monitor(servers, names.scores, PARTITIONS) as monitor,
+        closing(Fleet(settings_of, logs)) as fleet,
+        closing(Feeder(servers, names.topic, PARTITIONS, RATE)) as feeder,
+        closing(Monitor(servers, names.scores, PARTITIONS)) as monitor,
     ):
         rng = random.Random(plan.seed)
         models = DirectoryArtifactStore(store, STREAM)

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from bench.stand.programs import Worker
 from workbench.demo.guard import dismiss, guard
@@ -19,7 +19,6 @@ from workbench.demo.guard import dismiss, guard
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from types import TracebackType
 
 RESTART_S = 0.3
 TRY_AGAIN = 75
@@ -147,15 +146,8 @@ class Fleet:
         """What the first worker has said."""
         return self.workers[0].said()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop every worker."""
         self.resize(0)
 
 

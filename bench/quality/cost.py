@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from bench.quality import methods
 from bench.quality.cells import Key
+from bench.quality.peer_worker import memory_held, memory_peak
 from bench.quality.peers import PEERS, ROOT, PeerProcess
 from bench.quality.problems import table_problem
 from bench.quality.regimes import scale_of
@@ -76,23 +76,6 @@ def measure(method: str) -> Cell:
         "rows_per_second": float(np.median(scored)),
         "memory_mb": grown,
     }
-
-
-def memory_held() -> float:
-    """Megabytes of this process now; its peak counts anew from here."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _status("VmRSS")
-
-
-def memory_peak() -> float:
-    """Megabytes that this process held at most."""
-    return _status("VmHWM")
-
-
-def _status(name: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    found = next(line for line in lines if line.startswith(f"{name}:"))
-    return int(found.split()[1]) / 1024
 
 
 def _ours(method: str) -> Cell:

@@ -11,6 +11,7 @@ import itertools
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def main() -> int:
     plan = Plan(options.mode, options.seconds, options.seed, ())
     with tempfile.TemporaryDirectory(prefix="latentwatch-soak-") as folder:
         store = trained(Path(folder))
-        with BrokerCluster(3, jars()) as cluster:
+        with closing(BrokerCluster(3, jars())) as cluster:
             try:
                 with opened(plan, cluster, store, LOGS) as stand:
                     stand.workers(WORKERS)

@@ -10,13 +10,12 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from workbench.demo.node import Node, NodeConfig, free_ports, new_cluster_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
 QUICK_JVM = ("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 """Starts fast and stays small; such nodes carry little."""
@@ -74,14 +73,3 @@ class BrokerCluster:
         for node in self.nodes.values():
             node.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,10 +8,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Queue
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 CHUNK_BYTES = 64 * 1024
 CHUNKS_ON_ITS_WAY = 64
@@ -39,17 +35,6 @@ class Proxy:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed

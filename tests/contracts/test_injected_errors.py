@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, cast
 
 import pytest
@@ -127,7 +128,7 @@ class Vouches:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[MockCluster]:
-    with MockCluster() as made:
+    with closing(MockCluster()) as made:
         yield made
 
 

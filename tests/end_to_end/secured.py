@@ -9,7 +9,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import trustme
 from cryptography.hazmat.primitives.serialization import (
@@ -35,7 +35,6 @@ from workbench.demo.node import Node, NodeConfig, free_ports, new_cluster_id
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
 WATCHER = "watcher"
 NEWCOMERS = ("nobody", "reader", "member", "publisher")
@@ -101,15 +100,8 @@ class SecuredBroker:
         with self._admin() as admin:
             admin.create_acls([acl])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the broker."""
         self.node.stop()
 
     def _admin(self) -> KafkaAdminClient:

@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -207,7 +207,7 @@ def slow_stage(broker: Broker, fleet_models: Path, tmp_path: Path) -> Iterator[t
     folder = Path(tempfile.mkdtemp(prefix="latentwatch-broker-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        line = stack.enter_context(Proxy(told, behind))
+        line = stack.enter_context(closing(Proxy(told, behind)))
         node = Node(config, jars(), folder, new_cluster_id())
         stack.callback(node.stop)
         node.start()

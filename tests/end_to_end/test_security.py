@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ SASL = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
     """With the rights that docs/security.md gives to a worker."""
-    with SecuredBroker(jars(), tmp_path_factory.mktemp("secured")) as broker:
+    with closing(SecuredBroker(jars(), tmp_path_factory.mktemp("secured"))) as broker:
         for operation in ("READ", "WRITE"):
             broker.allow(WATCHER, operation, "TOPIC", "pumps-")
         broker.allow(WATCHER, "READ", "GROUP", "latentwatch.")

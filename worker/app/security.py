@@ -25,7 +25,7 @@ def security_options(security: Security) -> dict[str, object]:
             "sasl_plain_username": security.username,
             "sasl_plain_password": security.revealed("password"),
         }
-    if security.protocol in {"SSL", "SASL_SSL"}:
+    if security.is_encrypted:
         options["ssl_context"] = _context(security)
     return options
 

@@ -59,6 +59,11 @@ class Security(BaseModel):
         default=True, description="Whether the broker's certificate must name its host."
     )
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the protocol is TLS."""
+        return self.protocol in ENCRYPTED
+
     def revealed(self, name: Literal["password", "key_password"]) -> str | None:
         """A secret as it is, for the one place that needs it."""
         secret: SecretStr | None = getattr(self, name)
@@ -93,7 +98,7 @@ class Security(BaseModel):
 
     def _encryption(self) -> str | None:
         names = ("ca_file", "certificate_file", "key_file", "key_password")
-        if self.protocol not in ENCRYPTED:
+        if not self.is_encrypted:
             given = self._given(*names)
             return f"{given} has no effect with protocol {self.protocol}" if given else None
         if self.certificate_file is None:

@@ -33,13 +33,16 @@ class TlsFiles:
 
 def tls_context(files: TlsFiles) -> ssl.SSLContext:
     """TLS 1.2 or newer with these certificates. Raises ValueError, naming the file."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    if files.ca is None:  # whom the system trusts
+        context = ssl.create_default_context()
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = files.check_hostname
     current = files.ca
     try:
         if files.ca is not None:
-            context = _without_system(files)
+            context.load_verify_locations(files.ca)
         current = files.certificate
         if files.certificate is not None:
             # A function, since OpenSSL would ask at the terminal for what it lacks.
@@ -71,14 +74,6 @@ def prove(context: ssl.SSLContext, address: str, timeout_s: float) -> None:
         raise NotPermitted(f"TLS with {address}: {_told(error)}") from error
     except OSError:
         return
-
-
-def _without_system(files: TlsFiles) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = files.check_hostname
-    context.load_verify_locations(files.ca)
-    return context
 
 
 def _names(current: Path | None, files: TlsFiles) -> str:

@@ -42,13 +42,13 @@ class FakeStore:
         return artifact()
 
     def save(self, artifact: Artifact) -> str:
-        raise NotImplementedError
+        raise NotImplementedError("a scorer only reads")
 
     def versions(self) -> list[str]:
-        raise NotImplementedError
+        raise NotImplementedError("a scorer only reads")
 
     def promote(self, version: str, why: str, *, expected: str | None) -> Pointer:
-        raise NotImplementedError
+        raise NotImplementedError("a scorer only reads")
 
 
 @dataclass
