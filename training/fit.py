@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from training.centres import fit_centres, fit_ellipsoid
+from training.densities import fit_marginals
 from training.networks import NetworkSettings, train_autoencoder
 from training.scales import fit_scaler
 from training.tails import fit_curve, fit_exponential_curve
 from worker.model.calibration import Calibration
-from worker.model.detector import Detector, Parts, views_of
+from worker.model.detector import PARTS, Detector, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.model.calibration import TailCurve
     from worker.model.schema import Columns, FeatureSchema
 
 
@@ -51,19 +51,19 @@ def fit_detector(
     torch.set_num_threads(settings.threads)
     rng = np.random.default_rng(settings.seed)
     scaler = fit_scaler(fit, schema)
-    t_view, _ = scaler.views(fit)
+    t_view = scaler.view(fit)
     network = train_autoencoder(t_view, settings.network, settings.seed, on_step).export()
-    t_view, z_view, activations, rebuilt = views_of(scaler, network, fit)
+    t_view, activations, rebuilt = views_of(scaler, network, fit)
     count = max(1, min(settings.centres, len(fit) // 4))
     curve = fit_curve(np.zeros(1))
     unfitted = Detector(
         schema=schema,
         scaler=scaler,
         network=network,
-        inputs=fit_centres(z_view, count, rng),
+        marginals=fit_marginals(t_view, scaler.width - len(scaler.masked)),
         joints=fit_centres(np.hstack([rebuilt, 2 * (t_view - rebuilt)]), count, rng),
         activations=fit_ellipsoid(activations),
-        part_tails=(curve, curve, curve, curve),
+        part_tails=(curve,) * len(PARTS),
         calibration=Calibration(curve, curve, curve, settings.alert_rate),
     )
     return _calibrated(unfitted, fit, calibrate)
@@ -71,7 +71,7 @@ def fit_detector(
 
 def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detector:
     """The part curves from the rows that were learned, the calibration from the others."""
-    tails = _curves(detector.measure(fit))
+    tails = tuple(fit_exponential_curve(part) for part in detector.measure(fit))
     measured = detector.measure(calibrate)
     with_tails = replace(detector, part_tails=tails)
     return replace(
@@ -82,13 +82,4 @@ def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detecto
             error=fit_curve(measured.error),
             alert_rate=detector.calibration.alert_rate,
         ),
-    )
-
-
-def _curves(parts: Parts) -> tuple[TailCurve, TailCurve, TailCurve, TailCurve]:
-    return (
-        fit_exponential_curve(parts.input),
-        fit_exponential_curve(parts.joint),
-        fit_exponential_curve(parts.latent),
-        fit_exponential_curve(parts.error),
     )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from worker.model.detector import Detector
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the artefact's format; another one is refused by name."""
 
 MANIFEST: Final = "manifest.json"

@@ -1,14 +1,19 @@
 """The detector: schema, scaler, network, reference and calibration in one; columns to scores.
 
-Four parts of a row's oddness are measured, each turned into its tail probability among the
-training rows, and fused by the mean of the two largest: what two parts say counts, whichever they
-are, and a part that is blind to this oddness does not dilute it. The fused value is calibrated on
-held-out rows.
+Six parts of a row's oddness are measured, each turned into its tail probability among the
+training rows, and fused by the mean of the three largest: what several parts say counts, whichever
+they are, and a part that is blind to this oddness does not dilute it. The fused value is calibrated
+on held-out rows.
 
-    input   distance to the nearest centre of the z view
-    joint   the same in the space of reconstruction and doubled residual
-    latent  distance of the encoder's activations from normal ones  -> latent_distance
-    error   root mean square of the residual                        -> reconstruction_error
+    marginal  how rare its values are, each by itself
+    nearest   distance to the nearest centre in the space of reconstruction and doubled residual
+    joint     the same, where a centre costs the more the fewer rows lie around it
+    dense     the same, at twice that cost
+    latent    distance of the encoder's activations from normal ones  -> latent_distance
+    error     root mean square of the residual                        -> reconstruction_error
+
+What is new is far from every centre; what a few training rows looked like is far from the dense
+ones. Nobody says which of the two the training data calls for, so both are asked.
 
 Deterministic; a row's score does not depend on the rows beside it.
 """
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.model.calibration import Calibration, TailCurve
+    from worker.model.marginals import Marginals
     from worker.model.network import Network
     from worker.model.reference import Centres, Ellipsoid
     from worker.model.scaler import Scaler
@@ -35,11 +41,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Floats32 = NDArray[np.float32]
 
-PARTS: Final = ("input", "joint", "latent", "error")
-"""The parts in the order in which PartTails and Parts hold them."""
+PARTS: Final = ("marginal", "nearest", "joint", "dense", "latent", "error")
+"""The parts in the order in which Parts holds them."""
 
-PARTS_FUSED: Final = 2
-"""Parts whose rarities make the score: the largest ones."""
+PENALTIES: Final = (0.0, 1.0, 2.0)
+"""Of nearest, joint and dense: multiples of the centres' penalties."""
+
+WEIGHTS: Final = (1.25, 0.7, 1.0, 1.0, 1.0, 1.0)
+"""Of the parts' rarities, before the largest are taken (docs/experiments.md)."""
+
+PARTS_FUSED: Final = 3
+"""Parts whose weighted rarities make the score: the largest ones."""
 
 KINDS: Final = ("borderline", "extreme", "inconsistent", "novel", "watched")
 """Kinds of a flagged record; Scores.kinds holds indices into this."""
@@ -48,12 +60,13 @@ _ROWS_AT_ONCE: Final = 2048
 """Rows measured together: large enough for the matrix products, small enough for the cache."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The four parts of each row, raw; each float64 (n,)."""
+class Parts(NamedTuple):
+    """The parts of each row, raw; each float64 (n,)."""
 
-    input: Floats
+    marginal: Floats
+    nearest: Floats
     joint: Floats
+    dense: Floats
     latent: Floats
     error: Floats
 
@@ -86,11 +99,10 @@ class Scores:
 class Views(NamedTuple):
     """What scaler and network make of n rows.
 
-    Both views (n, d), activations of the first layer (n, h), rebuilt (n, d).
+    t_view (n, d), activations of the first layer (n, h), rebuilt (n, d).
     """
 
     t_view: Floats32
-    z_view: Floats32
     activations: Floats32
     rebuilt: Floats32
 
@@ -103,17 +115,17 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
     came after training and has settled counts as the one that the rest of its row suggests.
     """
     columns = _with_likeliest(scaler, network, columns)
-    t_view, z_view = scaler.views(columns)
+    t_view = scaler.view(columns)
     activations = network.activate(t_view)
     rebuilt = network.decode(network.encode_activations(activations))
     missing = np.isnan(columns.numbers)
     rows = np.flatnonzero(missing.any(axis=1))
     if len(rows):
         row, column = np.nonzero(missing)
-        t_view[row, column] = z_view[row, column] = rebuilt[row, column]
+        t_view[row, column] = rebuilt[row, column]
         activations[rows] = network.activate(t_view[rows])
         rebuilt[rows] = network.decode(network.encode_activations(activations[rows]))
-    return Views(t_view, z_view, activations, rebuilt)
+    return Views(t_view, activations, rebuilt)
 
 
 def _with_likeliest(scaler: Scaler, network: Network, columns: Columns) -> Columns:
@@ -122,7 +134,7 @@ def _with_likeliest(scaler: Scaler, network: Network, columns: Columns) -> Colum
     rows = np.flatnonzero(settled.any(axis=1))
     if not len(rows):
         return columns
-    t_view, _ = scaler.views(columns.take(rows))
+    t_view = scaler.view(columns.take(rows))
     likeliest = scaler.categories_from(network.decode(network.encode(t_view)))
     codes = columns.codes.copy()
     codes[rows] = np.where(settled[rows], likeliest, codes[rows])
@@ -136,10 +148,10 @@ class Detector:
     schema: FeatureSchema
     scaler: Scaler
     network: Network
-    inputs: Centres
+    marginals: Marginals
     joints: Centres
     activations: Ellipsoid
-    part_tails: tuple[TailCurve, TailCurve, TailCurve, TailCurve]
+    part_tails: tuple[TailCurve, ...]
     calibration: Calibration
 
     def score(self, columns: Columns) -> Scores:
@@ -171,9 +183,11 @@ class Detector:
         return Parts(*(np.concatenate(part) for part in zip(*chunks, strict=True)))
 
     def fuse(self, parts: Parts) -> Floats:
-        """The mean of the two largest rarities of the parts."""
-        measured = (parts.input, parts.joint, parts.latent, parts.error)
-        rarities = [tail(part) for tail, part in zip(self.part_tails, measured, strict=True)]
+        """The mean of the three largest weighted rarities of the parts."""
+        rarities = [
+            weight * tail(part)
+            for weight, tail, part in zip(WEIGHTS, self.part_tails, parts, strict=True)
+        ]
         fused: Floats = np.sort(rarities, axis=0)[-PARTS_FUSED:].mean(axis=0)
         return fused
 
@@ -203,13 +217,13 @@ class Detector:
         """[reconstruction, 2 * residual], float32 (n, 2 d): what the joint centres live in."""
         return np.hstack([rebuilt, 2 * (t_view - rebuilt)])
 
-    def _measure(self, columns: Columns) -> tuple[Floats, Floats, Floats, Floats]:
-        t_view, z_view, activations, rebuilt = views_of(self.scaler, self.network, columns)
+    def _measure(self, columns: Columns) -> Parts:
+        t_view, activations, rebuilt = views_of(self.scaler, self.network, columns)
         residual = t_view - rebuilt
         squares = np.einsum("ij,ij->i", residual, residual).astype(np.float64)
-        return (
-            self.inputs.nearest(z_view)[0],
-            self.joints.nearest(self.joint_space(t_view, rebuilt))[0],
+        return Parts(
+            self.marginals.summed(t_view),
+            *self.joints.distances(self.joint_space(t_view, rebuilt), PENALTIES),
             self.activations.distance(activations),
             np.sqrt(squares / self.scaler.width),
         )

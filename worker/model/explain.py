@@ -71,7 +71,7 @@ def explain(detector: Detector, columns: Columns) -> Explanation:
 
 
 def _explain(detector: Detector, columns: Columns) -> Explanation:
-    t_view, _, _, rebuilt = views_of(detector.scaler, detector.network, columns)
+    t_view, _, rebuilt = views_of(detector.scaler, detector.network, columns)
     distances = _distances(detector, t_view, rebuilt)
     leading = np.argsort(-distances, axis=1, kind="stable")[:, :CANDIDATES]
     at = _Places(np.repeat(np.arange(len(columns)), leading.shape[1]), leading.ravel())

@@ -30,10 +30,10 @@ class Centres:
     penalty: Floats32
 
     @cached_property
-    def _offsets(self) -> Floats32:
-        """|c|^2 + penalty: the part of the squared distance that rows do not change."""
+    def _squares(self) -> Floats32:
+        """|c|^2: the part of the squared distance that rows do not change."""
         squares: Floats32 = np.einsum("ij,ij->i", self.centres, self.centres)
-        return squares + self.penalty
+        return squares
 
     @cached_property
     def _doubled(self) -> Floats32:
@@ -45,12 +45,21 @@ class Centres:
         The search is in expanded squares, which is fast and inexact where a row is close to a
         centre; the distance itself comes from the difference, or it would vary with the batch.
         """
-        squared = x @ self._doubled
-        squared += self._offsets
-        index = squared.argmin(axis=1)
+        return self._nearest(x, x @ self._doubled, 1.0)
+
+    def distances(self, x: Floats32, strengths: tuple[float, ...]) -> tuple[Floats, ...]:
+        """The distance under each of these multiples of the penalties; one search for all."""
+        products = x @ self._doubled
+        return tuple(self._nearest(x, products, strength)[0] for strength in strengths)
+
+    def _nearest(
+        self, x: Floats32, products: Floats32, strength: float
+    ) -> tuple[Floats, NDArray[np.intp]]:
+        penalty = np.float32(strength) * self.penalty
+        index = (products + (self._squares + penalty)).argmin(axis=1)
         difference = x - self.centres[index]
         least = np.einsum("ij,ij->i", difference, difference).astype(np.float64)
-        return np.sqrt(least + self.penalty[index]), index
+        return np.sqrt(least + penalty[index]), index
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """Columns (float64) to the network's input (float32) and back; fitted by training, frozen here.
 
-A row has two views of one layout: numbers, then for each category its one-hot columns, then a mask
-column for each feature that is missing often enough to mean something.
-
-    z view   (value - mean) / deviation, clipped softly beyond 5
-    t view   the same, but heavy-tailed numbers mapped to Gaussian quantiles
+The t view of a row: its numbers, then for each category its one-hot columns, then a mask column for
+each feature that is missing often enough to mean something. Each is (value - mean) / deviation,
+clipped softly beyond 5; heavy-tailed numbers are mapped to Gaussian quantiles instead.
 """
 
 from __future__ import annotations
@@ -86,18 +84,17 @@ class Scaler:
         parts.append(missing[:, self.masked].astype(np.float64))
         return np.hstack(parts)
 
-    def views(self, columns: Columns) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The t view and the z view, each float32 (n, d); finite for any finite columns."""
+    def view(self, columns: Columns) -> NDArray[np.float32]:
+        """The t view, float32 (n, d); finite for any finite columns."""
         raw = self.raw(columns)
         with np.errstate(over="ignore"):  # a value near a double's end may leave it here
-            z_view = soft_clip((raw - self.centre) / self.spread)
-            t_view = z_view.copy()
+            view = soft_clip((raw - self.centre) / self.spread)
             for column, knots, levels in zip(self.heavy, self.knots, self.levels, strict=True):
-                t_view[:, column] = _to_quantile(raw[:, column], knots, levels, self.spread[column])
-        return _finite(t_view), _finite(z_view)
+                view[:, column] = _to_quantile(raw[:, column], knots, levels, self.spread[column])
+        return _finite(view)
 
     def numbers_from(self, t_view: NDArray[np.float32]) -> Floats:
-        """The finite values (n, numbers) that a t view stands for: the inverse of views."""
+        """The finite values (n, numbers) that a t view stands for: the inverse of view."""
         t_numbers = t_view[:, : self.number_count].astype(np.float64)
         spread, centre = self.spread[: self.number_count], self.centre[: self.number_count]
         with np.errstate(over="ignore"):  # brought back below

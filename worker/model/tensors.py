@@ -13,6 +13,7 @@ import numpy as np
 
 from worker.model.calibration import Calibration, TailCurve
 from worker.model.detector import PARTS, Detector
+from worker.model.marginals import Marginals
 from worker.model.network import Layer, Network
 from worker.model.reference import Centres, Ellipsoid
 from worker.model.scaler import Scaler
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 WIDTH_MAX: Final = 65_536
 """Input columns, layer widths and centres of a model at most."""
+
+
+_POINTS_MIN: Final = 4
+"""Points of a density: two that training saw, and one beyond each."""
 
 
 class TensorsInvalid(ValueError):  # noqa: N818 - reads as what it says
@@ -64,9 +69,10 @@ def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
         for i, layer in enumerate(getattr(detector.network, side)):
             arrays[f"{side}.{i}.weight"] = layer.weight
             arrays[f"{side}.{i}.bias"] = layer.bias
-    for name in ("inputs", "joints"):
-        arrays[f"{name}.centres"] = getattr(detector, name).centres
-        arrays[f"{name}.penalty"] = getattr(detector, name).penalty
+    for name in ("low", "step", "rarities"):
+        arrays[f"marginals.{name}"] = getattr(detector.marginals, name)
+    arrays["joints.centres"] = detector.joints.centres
+    arrays["joints.penalty"] = detector.joints.penalty
     arrays["activations.mean"] = detector.activations.mean
     arrays["activations.whitener"] = detector.activations.whitener
     for name, curve in _curves(detector).items():
@@ -107,13 +113,13 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
             encoder=_layers(check, "encoder", config.encoder),
             decoder=_layers(check, "decoder", config.decoder),
         ),
-        inputs=_centres(check, "inputs", width),
+        marginals=_marginals(check, width - len(scaler.masked)),
         joints=_centres(check, "joints", 2 * width),
         activations=Ellipsoid(
             mean=check.floats32("activations.mean", (units,)),
             whitener=check.floats32("activations.whitener", (units, units)),
         ),
-        part_tails=(curves["input"], curves["joint"], curves["latent"], curves["error"]),
+        part_tails=tuple(curves[name] for name in PARTS),
         calibration=Calibration(
             score=curves["calibrated.score"],
             latent=curves["calibrated.latent"],
@@ -217,6 +223,18 @@ def _layers(check: _Checked, side: str, widths: tuple[int, ...]) -> tuple[Layer,
         )
         for i, pair in enumerate(pairwise(widths))
     )
+
+
+def _marginals(check: _Checked, columns: int) -> Marginals:
+    marginals = Marginals(
+        low=check.floats32("marginals.low", (columns,)),
+        step=check.floats32("marginals.step", (columns,)),
+        rarities=check.floats32("marginals.rarities", (columns, None)),
+    )
+    if not (marginals.step > 0).all() or marginals.rarities.shape[1] < _POINTS_MIN:
+        msg = "the marginals have no grid"
+        raise TensorsInvalid(msg)
+    return marginals
 
 
 def _centres(check: _Checked, name: str, width: int) -> Centres:
