@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.schema import SETTLED_CODE, Columns
+from worker.model.schema import SETTLED_CODE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from worker.model.network import Network
     from worker.model.reference import Centres, Ellipsoid
     from worker.model.scaler import Scaler
-    from worker.model.schema import FeatureSchema
+    from worker.model.schema import Columns, FeatureSchema
 
     Floats = NDArray[np.float64]
     Floats32 = NDArray[np.float32]
@@ -100,10 +100,10 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
 
     A missing number stands where the network expects it beside the others: what is not there
     deviates from nothing. (At the centre it would look like a broken relation.) A category that
-    came after training and has settled counts as the one that the rest of its row suggests.
+    came after training and has settled counts as the one that the rest of its row suggests, except
+    for the level of the row's numbers: it may have one of its own.
     """
-    columns = _with_likeliest(scaler, network, columns)
-    t_view, z_view = scaler.views(columns)
+    t_view, z_view = scaler.views(columns, _likeliest(scaler, network, columns))
     activations = network.activate(t_view)
     rebuilt = network.decode(network.encode_activations(activations))
     missing = np.isnan(columns.numbers)
@@ -116,17 +116,17 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
     return Views(t_view, z_view, activations, rebuilt)
 
 
-def _with_likeliest(scaler: Scaler, network: Network, columns: Columns) -> Columns:
-    """The columns with a category of training in the place of each that has settled since."""
+def _likeliest(scaler: Scaler, network: Network, columns: Columns) -> NDArray[np.int64]:
+    """The codes, with a category of training in the place of each that has settled since."""
     settled = columns.codes == SETTLED_CODE
     rows = np.flatnonzero(settled.any(axis=1))
     if not len(rows):
-        return columns
+        return columns.codes
     t_view, _ = scaler.views(columns.take(rows))
     likeliest = scaler.categories_from(network.decode(network.encode(t_view)))
     codes = columns.codes.copy()
     codes[rows] = np.where(settled[rows], likeliest, codes[rows])
-    return Columns(columns.numbers, codes, columns.watched)
+    return codes
 
 
 @dataclass(frozen=True)
