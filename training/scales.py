@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from training.groups import FAR, STILL_SHARE, STILL_UNIT, fit_groups
 from worker.model.scaler import Scaler
 from worker.model.schema import MISSING_CODE
 
@@ -22,16 +23,6 @@ KURTOSIS_MAX: Final = 4.0
 
 KNOTS_MAX: Final = 256
 """Knots of a quantile map at most."""
-
-STILL_SHARE: Final = 1e-9
-"""A number that moves by less than this share of its size does not change: it is rounded."""
-
-STILL_UNIT: Final = 1e-4
-"""Of a number that never changes, this share of its size is its unit: any change is a jump."""
-
-FAR: Final = 3.0
-"""A value beyond the others by more than this many times their range counts as lying there when
-mean and deviation are taken: one absurd value does not make all others alike."""
 
 FAR_SHARE: Final = 0.001
 """Share of the values at each end, one at least, that are not among the others."""
@@ -58,6 +49,7 @@ def fit_scaler(columns: Columns, schema: FeatureSchema) -> Scaler:
         levels=np.empty((0, 1)),
         masked=np.empty(0, dtype=np.int64),
         category_sizes=sizes,
+        groups=fit_groups(columns, schema),
     )
     masks = _masked(columns)
     missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])[:, masks]
@@ -65,10 +57,11 @@ def fit_scaler(columns: Columns, schema: FeatureSchema) -> Scaler:
     numbers = raw[:, : len(schema.numbers)]
     centre, spread = _moments(np.hstack([_reined_in(numbers), raw[:, len(schema.numbers) :]]))
     spread[: len(schema.numbers)] = _jumping(numbers, centre, spread)
+    centre[unfitted.groups.columns], spread[unfitted.groups.columns] = 0, 1  # as they were fitted
     spread[raw.shape[1] - len(masks) :] = MASK_SPREAD
     heavy = _heavy(numbers, centre, spread)
     knots, levels = _quantile_maps(raw, heavy)
-    return Scaler(centre, spread, heavy, knots, levels, masks, sizes)
+    return Scaler(centre, spread, heavy, knots, levels, masks, sizes, unfitted.groups)
 
 
 def _masked(columns: Columns) -> NDArray[np.int64]:

@@ -33,6 +33,7 @@ SCHEMA: Final = FeatureSchema(
     features=(
         Feature(path="pump.flow", kind="number"),
         Feature(path="power", kind="number", missing_share=0.1),
+        Feature(path="pressure", kind="number"),
         Feature(path="valve", kind="category", categories=("closed", "open")),
     ),
     watched=(Watched(path="unit", value="bar"),),
@@ -48,15 +49,17 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 def lines(count: int, seed: int) -> list[bytes]:
-    """Synthetic records of a pump."""
+    """Synthetic records of a pump, whose pressure depends on the valve."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
         flow = float(rng.normal(50, 5))
         power = float(0.1 * flow + rng.normal(scale=0.2))
+        is_open = rng.random() < 0.7
         record: dict[str, object] = {
             "pump": {"flow": flow},
-            "valve": "open" if rng.random() < 0.8 else "closed",
+            "pressure": float(rng.normal(20 if is_open else 300, 2)),
+            "valve": "open" if is_open else "closed",
             "unit": "bar",
         }
         found.append(record if rng.random() < 0.1 else {**record, "power": power})
@@ -64,11 +67,12 @@ def lines(count: int, seed: int) -> list[bytes]:
 
 
 ODD: Final = (
-    b'{"pump":{"flow":500.0},"power":5.0,"valve":"open","unit":"bar"}',
-    b'{"pump":{"flow":50.0},"power":-3.0,"valve":"open","unit":"bar"}',
-    b'{"pump":{"flow":50.0},"power":5.0,"valve":"stuck","unit":"bar"}',
-    b'{"pump":{"flow":50.0},"power":5.0,"valve":"open","unit":"psi"}',
-    b'{"pump":{"flow":50.0},"valve":"open","unit":"bar"}',
+    b'{"pump":{"flow":500.0},"power":5.0,"pressure":20.0,"valve":"open","unit":"bar"}',
+    b'{"pump":{"flow":50.0},"power":-3.0,"pressure":20.0,"valve":"open","unit":"bar"}',
+    b'{"pump":{"flow":50.0},"power":5.0,"pressure":300.0,"valve":"open","unit":"bar"}',
+    b'{"pump":{"flow":50.0},"power":5.0,"pressure":20.0,"valve":"stuck","unit":"bar"}',
+    b'{"pump":{"flow":50.0},"power":5.0,"pressure":20.0,"valve":"open","unit":"psi"}',
+    b'{"pump":{"flow":50.0},"pressure":20.0,"valve":"open","unit":"bar"}',
 )
 
 

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 Record = dict[str, object]
 
 ALERT_RATE: Final = 1e-2
+VIBRATION: Final = {"idle": 2.0, "run": 9.0, "stop": 0.5}
 NAMES: Final = {"idle": "z9", "run": "Läuft", "stop": "0"}
 
 
 def records(count: int, seed: int) -> list[Record]:
-    """A pump: numbers that go together, one of them heavy-tailed, a state, a switch."""
+    """A pump: numbers that go together, a heavy-tailed one, one with a level for each state."""
     rng = np.random.default_rng(seed)
     made: list[Record] = []
     for _ in range(count):
@@ -38,6 +39,7 @@ def records(count: int, seed: int) -> list[Record]:
                 "temperature": temperature,
                 "current": 0.2 * temperature + float(rng.normal(scale=0.1)),
                 "pressure": float(rng.normal(3, 0.2)),
+                "vibration": VIBRATION[state] + float(rng.normal(scale=0.1)),
                 "state": state,
                 "open": bool(rng.random() < 0.2),
             }
@@ -71,14 +73,15 @@ def as_it_is(record: Record) -> Record:
 
 
 def in_other_units(record: Record) -> Record:
-    """Kilowatts as watts, Celsius as Fahrenheit, bar as pascal."""
-    load, temperature, pressure = (
-        float(str(record[n])) for n in ("load", "temperature", "pressure")
+    """Kilowatts as watts, Celsius as Fahrenheit, bar as pascal, inches as millimetres."""
+    load, temperature, pressure, vibration = (
+        float(str(record[n])) for n in ("load", "temperature", "pressure", "vibration")
     )
     return record | {
         "load": load * 1000,
         "temperature": temperature * 1.8 + 32,
         "pressure": pressure * 1e5,
+        "vibration": vibration * 25.4,
     }
 
 

@@ -102,11 +102,15 @@ def test_a_growing_spike_never_scores_lower(path: str, sign: int) -> None:
     """From where the data ends; inside of it another value may well fit better."""
     column = [feature.path for feature in SCHEMA.numbers].index(path)
     scaler = detector().scaler
-    reach = np.concatenate([np.arange(5, 50), np.geomspace(50, 1e250, 300)])
+    end = 16 if column in scaler.groups.columns else 5  # of a group's robust deviations
+    reach = np.concatenate([np.arange(end, 50), np.geomspace(50, 1e250, 300)])
     for at in range(20):
         columns = rows().take(np.full(len(reach), at))
+        levelled = np.zeros(columns.numbers.shape)
+        levelled[:, column] = scaler.centre[column] + sign * reach * scaler.spread[column]
+        grown = scaler.groups.restore(levelled, columns.codes, scaler.category_sizes)
         numbers = columns.numbers.copy()
-        numbers[:, column] = scaler.centre[column] + sign * reach * scaler.spread[column]
+        numbers[:, column] = grown[:, column]
         spiked = score(replace(columns, numbers=numbers))
         assert (np.diff(spiked) >= -TOLERANCE).all()
         assert spiked[-1] > spiked[0] + 10

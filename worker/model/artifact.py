@@ -304,11 +304,11 @@ def _golden_rows(detector: Detector, count: int = 16) -> GoldenRows:
     rng = np.random.default_rng(0)
     scaler, schema = detector.scaler, detector.schema
     t_view = rng.normal(scale=2, size=(count, scaler.width)).astype(np.float32)
-    numbers = scaler.numbers_from(t_view)
-    numbers[rng.random(numbers.shape) < 0.1] = np.nan  # noqa: PLR2004 - a tenth is missing
     codes = np.zeros((count, len(schema.categories)), dtype=np.int64)
     for j, feature in enumerate(schema.categories):
         codes[:, j] = rng.integers(-1, len(feature.categories) + 1, count)
+    numbers = scaler.numbers_from(t_view, codes)
+    numbers[rng.random(numbers.shape) < 0.1] = np.nan  # noqa: PLR2004 - a tenth is missing
     watched = rng.integers(-1, 2, (count, len(schema.watched)))
     scores = detector.score(Columns(numbers, codes, watched)).score
     shown = [[None if np.isnan(v) else float(v) for v in row] for row in numbers]

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.schema import SETTLED_CODE, Columns
+from worker.model.schema import SETTLED_CODE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from worker.model.network import Network
     from worker.model.reference import Centres, Ellipsoid
     from worker.model.scaler import Scaler
-    from worker.model.schema import FeatureSchema
+    from worker.model.schema import Columns, FeatureSchema
 
     Floats = NDArray[np.float64]
     Floats32 = NDArray[np.float32]
@@ -112,10 +112,10 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
 
     A missing number stands where the network expects it beside the others: what is not there
     deviates from nothing. (At the centre it would look like a broken relation.) A category that
-    came after training and has settled counts as the one that the rest of its row suggests.
+    came after training and has settled counts as the one that the rest of its row suggests, except
+    for the level of the row's numbers: it may have one of its own.
     """
-    columns = _with_likeliest(scaler, network, columns)
-    t_view = scaler.view(columns)
+    t_view = scaler.view(columns, _likeliest(scaler, network, columns))
     activations = network.activate(t_view)
     rebuilt = network.decode(network.encode_activations(activations))
     missing = np.isnan(columns.numbers)
@@ -128,17 +128,17 @@ def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
     return Views(t_view, activations, rebuilt)
 
 
-def _with_likeliest(scaler: Scaler, network: Network, columns: Columns) -> Columns:
-    """The columns with a category of training in the place of each that has settled since."""
+def _likeliest(scaler: Scaler, network: Network, columns: Columns) -> NDArray[np.int64]:
+    """The codes, with a category of training in the place of each that has settled since."""
     settled = columns.codes == SETTLED_CODE
     rows = np.flatnonzero(settled.any(axis=1))
     if not len(rows):
-        return columns
+        return columns.codes
     t_view = scaler.view(columns.take(rows))
     likeliest = scaler.categories_from(network.decode(network.encode(t_view)))
     codes = columns.codes.copy()
     codes[rows] = np.where(settled[rows], likeliest, codes[rows])
-    return Columns(columns.numbers, codes, columns.watched)
+    return codes
 
 
 @dataclass(frozen=True)
@@ -221,11 +221,16 @@ class Detector:
         t_view, activations, rebuilt = views_of(self.scaler, self.network, columns)
         residual = t_view - rebuilt
         squares = np.einsum("ij,ij->i", residual, residual).astype(np.float64)
+        nearest, joint, dense = self.joints.distances(
+            self.joint_space(t_view, rebuilt), PENALTIES
+        )
         return Parts(
-            self.marginals.summed(t_view),
-            *self.joints.distances(self.joint_space(t_view, rebuilt), PENALTIES),
-            self.activations.distance(activations),
-            np.sqrt(squares / self.scaler.width),
+            marginal=self.marginals.summed(t_view),
+            nearest=nearest,
+            joint=joint,
+            dense=dense,
+            latent=self.activations.distance(activations),
+            error=np.sqrt(squares / self.scaler.width),
         )
 
     def _kinds(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from worker.model.detector import Detector, Scores
 
+    Codes = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Floats32 = NDArray[np.float32]
 
@@ -51,11 +52,13 @@ class Explanation:
 
     contributions: float64 (n, f), non-negative, each row sums to 1. expected: float64
     (n, numbers + categories), the values and category codes that the others lead to expect. A
-    feature that is as expected has no share in what was measured.
+    feature that is as expected has no share in what was measured. deviations: float64 (n, numbers),
+    one deviation of each number among rows like this one.
     """
 
     contributions: Floats
     expected: Floats
+    deviations: Floats
 
 
 def explain(detector: Detector, columns: Columns) -> Explanation:
@@ -67,6 +70,7 @@ def explain(detector: Detector, columns: Columns) -> Explanation:
     return Explanation(
         contributions=np.concatenate([chunk.contributions for chunk in chunks]),
         expected=np.concatenate([chunk.expected for chunk in chunks]),
+        deviations=np.concatenate([chunk.deviations for chunk in chunks]),
     )
 
 
@@ -75,8 +79,8 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     distances = _distances(detector, t_view, rebuilt)
     leading = np.argsort(-distances, axis=1, kind="stable")[:, :CANDIDATES]
     at = _Places(np.repeat(np.arange(len(columns)), leading.shape[1]), leading.ravel())
-    expected = _values(detector, rebuilt)
-    expected[at] = _expected_alone(detector, t_view, at)
+    expected = _values(detector, rebuilt, columns.codes)
+    expected[at] = _expected_alone(detector, t_view, columns.codes, at)
     mended, is_other = _mended(columns, expected, at)
 
     fused = detector.fuse(detector.measure(columns))
@@ -87,7 +91,7 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     measured = shares * detector.calibration.score(fused)[:, None]
     surprises = detector.surprises(columns)
     contributions = _with_surprises(measured, surprises, len(detector.schema.numbers))
-    return Explanation(contributions, expected)
+    return Explanation(contributions, expected, detector.scaler.deviations(columns.codes))
 
 
 class _Places(NamedTuple):
@@ -108,17 +112,21 @@ def _distances(detector: Detector, t_view: Floats32, rebuilt: Floats32) -> Float
     return summed
 
 
-def _expected_alone(detector: Detector, t_view: Floats32, at: _Places) -> Floats:
+def _expected_alone(detector: Detector, t_view: Floats32, codes: Codes, at: _Places) -> Floats:
     """What the decoder gives for the feature of each pair when it sees only the others."""
     is_hidden = detector.scaler.owner == at.feature[:, None]
     hidden = np.where(is_hidden, np.float32(0), t_view[at.row])
-    values = _values(detector, detector.network.decode(detector.network.encode(hidden)))
+    rebuilt = detector.network.decode(detector.network.encode(hidden))
+    values = _values(detector, rebuilt, codes[at.row])
     return values[np.arange(len(values)), at.feature]
 
 
-def _values(detector: Detector, view: Floats32) -> Floats:
-    """The numbers, and then the category codes, of a t view; a boolean is 0 or 1."""
-    numbers = detector.scaler.numbers_from(view)
+def _values(detector: Detector, view: Floats32, codes: Codes) -> Floats:
+    """The numbers, and then the category codes, of a t view; a boolean is 0 or 1.
+
+    The numbers are those of rows with these codes.
+    """
+    numbers = detector.scaler.numbers_from(view, codes)
     is_boolean = np.array([f.kind == "boolean" for f in detector.schema.numbers], dtype=bool)
     numbers[:, is_boolean] = numbers[:, is_boolean] >= _HALF
     return np.hstack([numbers, detector.scaler.categories_from(view)])
@@ -232,7 +240,7 @@ def _expected(detector: Detector, explanation: Explanation, i: int, j: int) -> o
         return schema.categories[j - numbers].categories[int(value)]
     if schema.numbers[j].kind == "boolean":
         return bool(value)
-    return _rounded(value, float(detector.scaler.spread[j]))
+    return _rounded(value, float(explanation.deviations[i, j]))
 
 
 def _rounded(value: float, spread: float) -> float:

@@ -38,7 +38,7 @@ class Marginals:
     def _first(self) -> NDArray[np.int32]:
         """Where each column's points begin among those of all."""
         columns, points = self.rarities.shape
-        return np.arange(columns, dtype=np.int32) * points
+        return np.arange(0, columns * points, points, dtype=np.int32)
 
     @cached_property
     def _rises(self) -> Floats32:
@@ -60,4 +60,5 @@ class Marginals:
 
     def summed(self, t_view: Floats32) -> Floats:
         """The rarity of each row as if its columns had nothing to do with each other: (n,)."""
-        return self.by_column(t_view).sum(axis=1, dtype=np.float64)
+        summed: Floats = self.by_column(t_view).sum(axis=1, dtype=np.float64)
+        return summed

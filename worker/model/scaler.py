@@ -3,16 +3,18 @@
 The t view of a row: its numbers, then for each category its one-hot columns, then a mask column for
 each feature that is missing often enough to mean something. Each is (value - mean) / deviation,
 clipped softly beyond 5; heavy-tailed numbers are mapped to Gaussian quantiles instead.
+The value of a number whose level depends on a category is its deviation from its group's centre.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from worker.model.groups import Groups
 from worker.model.schema import MISSING_CODE, SETTLED_CODE
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from worker.model.schema import Columns
 
+    Codes = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 SOFT_CLIP: Final = 5.0
@@ -37,7 +40,8 @@ class Scaler:
     is 0 or 1). heavy: int64 (h,), number columns in quantile form; knots, levels: float64 (h, m),
     values and the Gaussian quantiles that they map to, the last knot repeated to fill a row.
     masked: int64 (k,), the features with a mask column, numbers first, then categories.
-    category_sizes: categories of each category feature.
+    category_sizes: categories of each category feature. groups: the numbers that are first put on
+    the level of their group; all figures of these here are in that form.
     """
 
     centre: Floats
@@ -47,6 +51,7 @@ class Scaler:
     levels: Floats
     masked: NDArray[np.int64]
     category_sizes: tuple[int, ...]
+    groups: Groups = field(default_factory=Groups)
 
     @cached_property
     def number_count(self) -> int:
@@ -65,36 +70,42 @@ class Scaler:
         codes = self.number_count + np.arange(len(self.category_sizes))
         return np.concatenate([numbers, np.repeat(codes, self.category_sizes), self.masked])
 
-    def raw(self, columns: Columns) -> Floats:
+    def raw(self, columns: Columns, shown: Codes | None = None) -> Floats:
         """float64 (n, d): values, one-hots and masks, NaN where a number is missing.
 
-        A category that came after training and has settled stands at the centre of its columns:
+        `shown` are codes for the one-hots in place of the columns' own, which name the groups. A
+        category that came after training and has settled stands at the centre of its columns:
         that is what the network, which learned with inputs left out, takes for not known.
         """
         if not self.category_sizes and not len(self.masked):
             return columns.numbers
-        parts, start = [columns.numbers], self.number_count
+        levelled = self.groups.level(columns.numbers, columns.codes, self.category_sizes)
+        parts, start = [levelled], self.number_count
+        shown = columns.codes if shown is None else shown
         for j, size in enumerate(self.category_sizes):
-            codes = columns.codes[:, j]
+            codes = shown[:, j]
             one_hot = (codes[:, None] == np.arange(size)).astype(np.float64)
             one_hot[codes == SETTLED_CODE] = self.centre[start : start + size]
             parts.append(one_hot)
             start += size
-        missing = np.hstack([np.isnan(columns.numbers), columns.codes == MISSING_CODE])
+        missing = np.hstack([np.isnan(columns.numbers), shown == MISSING_CODE])
         parts.append(missing[:, self.masked].astype(np.float64))
         return np.hstack(parts)
 
-    def view(self, columns: Columns) -> NDArray[np.float32]:
-        """The t view, float32 (n, d); finite for any finite columns."""
-        raw = self.raw(columns)
+    def view(self, columns: Columns, shown: Codes | None = None) -> NDArray[np.float32]:
+        """The t view, float32 (n, d); finite for any finite columns. `shown` as in `raw`."""
+        raw = self.raw(columns, shown)
         with np.errstate(over="ignore"):  # a value near a double's end may leave it here
             view = soft_clip((raw - self.centre) / self.spread)
             for column, knots, levels in zip(self.heavy, self.knots, self.levels, strict=True):
                 view[:, column] = _to_quantile(raw[:, column], knots, levels, self.spread[column])
         return _finite(view)
 
-    def numbers_from(self, t_view: NDArray[np.float32]) -> Floats:
-        """The finite values (n, numbers) that a t view stands for: the inverse of view."""
+    def numbers_from(self, t_view: NDArray[np.float32], codes: Codes) -> Floats:
+        """The finite values (n, numbers) that a t view stands for: the inverse of view.
+
+        `codes`, int64 (n, categories), say which groups the rows belong to.
+        """
         t_numbers = t_view[:, : self.number_count].astype(np.float64)
         spread, centre = self.spread[: self.number_count], self.centre[: self.number_count]
         with np.errstate(over="ignore"):  # brought back below
@@ -103,7 +114,13 @@ class Scaler:
                 values[:, column] = _from_quantile(
                     t_numbers[:, column], knots, levels, self.spread[column]
                 )
-        return np.clip(values, -_DOUBLE_MAX, _DOUBLE_MAX)
+        values = np.clip(values, -_DOUBLE_MAX, _DOUBLE_MAX)
+        return self.groups.restore(values, codes, self.category_sizes)
+
+    def deviations(self, codes: Codes) -> Floats:
+        """One deviation of each number among rows like these, float64 (n, numbers)."""
+        units = self.groups.units(codes, self.category_sizes, self.number_count)
+        return units * self.spread[: self.number_count]
 
     def categories_from(self, t_view: NDArray[np.float32]) -> NDArray[np.int64]:
         """The likeliest code (n, categories) of each category feature in a t view."""

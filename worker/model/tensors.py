@@ -13,6 +13,7 @@ import numpy as np
 
 from worker.model.calibration import Calibration, TailCurve
 from worker.model.detector import PARTS, Detector
+from worker.model.groups import Groups, cell_count
 from worker.model.marginals import Marginals
 from worker.model.network import Layer, Network
 from worker.model.reference import Centres, Ellipsoid
@@ -65,6 +66,8 @@ def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
     arrays: dict[str, NDArray[np.generic]] = {}
     for name in ("centre", "spread", "heavy", "knots", "levels", "masked"):
         arrays[f"scaler.{name}"] = getattr(detector.scaler, name)
+    for name in ("columns", "by", "centre", "spread"):
+        arrays[f"groups.{name}"] = getattr(detector.scaler.groups, name)
     for side in ("encoder", "decoder"):
         for i, layer in enumerate(getattr(detector.network, side)):
             arrays[f"{side}.{i}.weight"] = layer.weight
@@ -156,9 +159,11 @@ class _Checked:
             raise TensorsInvalid(msg)
         return found.astype(np.float32)
 
-    def indices(self, name: str, below: int) -> NDArray[np.int64]:
-        """A one-dimensional int64 array of indices in [0, below)."""
-        found = self._get(name, (None,))
+    def indices(
+        self, name: str, below: int, shape: tuple[int | None, ...] = (None,)
+    ) -> NDArray[np.int64]:
+        """An int64 array of indices in [0, below), one-dimensional unless a shape is given."""
+        found = self._get(name, shape)
         if found.dtype != np.int64 or (found.size and not 0 <= found.min() <= found.max() < below):
             msg = f"{name} does not hold indices below {below}"
             raise TensorsInvalid(msg)
@@ -195,6 +200,7 @@ def _scaler(check: _Checked, schema: FeatureSchema) -> Scaler:
         levels=check.floats64("scaler.levels", (len(heavy), None)),
         masked=masked,
         category_sizes=sizes,
+        groups=_groups(check, len(schema.numbers), sizes),
     )
     if not (scaler.spread > 0).all():
         msg = "the scaler's spread is not positive"
@@ -203,6 +209,23 @@ def _scaler(check: _Checked, schema: FeatureSchema) -> Scaler:
         msg = "the scaler's knots and levels do not fit each other"
         raise TensorsInvalid(msg)
     return scaler
+
+
+def _groups(check: _Checked, numbers: int, sizes: tuple[int, ...]) -> Groups:
+    columns = check.indices("groups.columns", numbers)
+    by = check.indices("groups.by", len(sizes) + 1, (len(columns), 2))
+    centre = check.floats64("groups.centre", (len(columns), None))
+    groups = Groups(columns, by, centre, check.floats64("groups.spread", centre.shape))
+    if (by[:, 0] == len(sizes)).any():
+        msg = "groups.by names no category"
+        raise TensorsInvalid(msg)
+    if max((cell_count(row, sizes) for row in by), default=0) > centre.shape[1]:
+        msg = "groups.centre has fewer groups than the categories make"
+        raise TensorsInvalid(msg)
+    if not (groups.spread > 0).all():
+        msg = "a group's spread is not positive"
+        raise TensorsInvalid(msg)
+    return groups
 
 
 def _width(config: DetectorConfig, width: int) -> int:

@@ -30,6 +30,7 @@ from worker.model.artifact import (
 )
 from worker.model.calibration import Calibration, TailCurve
 from worker.model.detector import Detector
+from worker.model.marginals import Marginals
 from worker.model.network import Layer, Network
 from worker.model.reference import Centres, Ellipsoid
 from worker.model.scaler import Scaler
@@ -73,10 +74,10 @@ def small_artifact() -> Artifact:
             category_sizes=(),
         ),
         network=Network((Layer(ones, none),), (Layer(ones, none),)),
-        inputs=Centres(np.zeros((1, 1), np.float32), none),
+        marginals=Marginals(none, np.ones(1, np.float32), np.zeros((1, 4), np.float32)),
         joints=Centres(np.zeros((1, 2), np.float32), none),
         activations=Ellipsoid(none, ones),
-        part_tails=(curve, curve, curve, curve),
+        part_tails=(curve,) * 6,
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
     return Artifact(detector, ABOUT)

@@ -7,6 +7,7 @@ import pytest
 
 from worker.model.calibration import Calibration, TailCurve
 from worker.model.detector import Detector
+from worker.model.marginals import Marginals
 from worker.model.network import Layer, Network
 from worker.model.reference import Centres, Ellipsoid
 from worker.model.scaler import Scaler
@@ -52,10 +53,10 @@ def mean_detector() -> Detector:
             (Layer(floats32([[0.5], [0.5]]), floats32([0])),),
             (Layer(floats32([[1, 1]]), floats32([0, 0])),),
         ),
-        inputs=Centres(floats32([[0, 0]]), floats32([0])),
-        joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0])),
+        marginals=Marginals(floats32([0, 0]), floats32([1, 1]), floats32([[0, 0, 0.25, 0.5, 0.75, 1]] * 2)),
+        joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0.25])),
         activations=Ellipsoid(floats32([0]), floats32([[1]])),
-        part_tails=(curve, curve, curve, curve),
+        part_tails=(curve,) * 6,
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
 
@@ -64,17 +65,21 @@ def columns(x: float, y: float, v: int = 0, w: int = 0) -> Columns:
     return Columns(np.array([[x, y]]), np.empty((1, 0), np.int64), np.array([[v, w]]))
 
 
-def test_the_four_parts_measure_what_they_say() -> None:
+def test_the_parts_measure_what_they_say() -> None:
     parts = mean_detector().measure(columns(4, 0))
-    np.testing.assert_allclose(parts.input, [4])
+    np.testing.assert_allclose(parts.marginal, [1])
     np.testing.assert_allclose(parts.latent, [2])
     np.testing.assert_allclose(parts.error, [2])
-    np.testing.assert_allclose(parts.joint, [np.sqrt(2**2 + 2**2 + 4**2 + 4**2)])
+    squares = 2**2 + 2**2 + 4**2 + 4**2
+    np.testing.assert_allclose(parts.nearest, [np.sqrt(squares)])
+    np.testing.assert_allclose(parts.joint, [np.sqrt(squares + 0.25)])
+    np.testing.assert_allclose(parts.dense, [np.sqrt(squares + 0.5)])
 
 
-def test_the_score_is_the_rarity_of_the_mean_of_the_two_largest_rarities_of_the_parts() -> None:
+def test_the_score_is_the_rarity_of_the_mean_of_the_three_largest_weighted_rarities() -> None:
     scores = mean_detector().score(columns(4, 0))
-    np.testing.assert_allclose(scores.score, [(4 + np.sqrt(40)) / 2], rtol=1e-6)
+    largest = [0.7 * np.sqrt(40), np.sqrt(40 + 0.25), np.sqrt(40 + 0.5)]
+    np.testing.assert_allclose(scores.score, [np.mean(largest)], rtol=1e-6)
     np.testing.assert_allclose(scores.latent_distance, [2])
     np.testing.assert_allclose(scores.reconstruction_error, [2])
 

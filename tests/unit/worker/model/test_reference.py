@@ -42,6 +42,15 @@ def test_distances_are_those_of_a_plain_search() -> None:
     assert index.tolist() == squares.argmin(axis=1).tolist()
 
 
+def test_each_strength_of_the_penalties_has_a_search_of_its_own() -> None:
+    centres = Centres(floats32([[0], [10]]), floats32([100, 0]))
+    bare, once, twice = centres.distances(floats32([[1], [7]]), (0.0, 1.0, 2.0))
+    np.testing.assert_allclose(bare, [1, 3])
+    np.testing.assert_allclose(once, [9, 3])
+    np.testing.assert_allclose(twice, once)
+    np.testing.assert_array_equal(once, centres.nearest(floats32([[1], [7]]))[0])
+
+
 def test_an_ellipsoid_measures_in_deviations() -> None:
     ellipsoid = Ellipsoid(floats32([1, 1]), floats32([[0.5, 0], [0, 0.1]]))
     distance = ellipsoid.distance(floats32([[1, 1], [3, 1], [1, 31], [3, 11]]))

@@ -90,13 +90,13 @@ def test_every_number_is_finite(name: str, value: float) -> None:
     assert wrong == f"{name} holds what is not a finite number"
 
 
-@pytest.mark.parametrize("name", ["encoder.0.weight", "activations.whitener", "inputs.penalty"])
+@pytest.mark.parametrize("name", ["encoder.0.weight", "activations.whitener", "joints.penalty"])
 def test_weights_are_of_single_precision(name: str) -> None:
     wrong = refused(with_array(name, lambda array: array.astype(np.float64)), config())
     assert wrong == f"{name} is float64, not float32"
 
 
-@pytest.mark.parametrize("name", ["scaler.heavy", "scaler.masked"])
+@pytest.mark.parametrize("name", ["scaler.heavy", "scaler.masked", "groups.columns", "groups.by"])
 @pytest.mark.parametrize("value", [-1, 8])
 def test_indices_name_columns_that_there_are(name: str, value: int) -> None:
     assert refused(with_array(name, with_value(value)), config()).startswith(
@@ -113,17 +113,28 @@ def test_indices_are_whole_numbers() -> None:
     ("name", "change", "message"),
     [
         ("scaler.spread", with_value(0.0), "the scaler's spread is not positive"),
+        ("groups.spread", with_value(0.0), "a group's spread is not positive"),
+        ("groups.by", lambda a: a * 0 + 2, "groups.by names no category"),
         ("scaler.knots", lambda a: a[:, :-1], "the scaler's knots and levels do not fit"),
-        ("inputs.centres", lambda a: a[:0], "inputs has no centres"),
+        ("joints.centres", lambda a: a[:0], "joints has no centres"),
+        ("marginals.step", with_value(0.0), "the marginals have no grid"),
+        ("marginals.rarities", lambda a: a[:, :3], "the marginals have no grid"),
         ("joints.centres", lambda a: np.repeat(a, 2000, axis=0), "joints.centres has the shape"),
         ("curve.error.values", with_value(-9.0), "the curve error does not rise"),
-        ("curve.input.rarities", lambda a: a[::-1], "the curve input does not rise"),
+        ("curve.marginal.rarities", lambda a: a[::-1], "the curve marginal does not rise"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(
     name: str, change: Callable[[NDArray[np.generic]], object], message: str
 ) -> None:
     assert refused(with_array(name, change), config()).startswith(message)
+
+
+def test_every_group_that_the_categories_make_has_figures() -> None:
+    arrays = with_array("groups.centre", lambda array: array[:, :-1])
+    arrays["groups.spread"] = arrays["groups.spread"][:, :-1]
+    told = "groups.centre has fewer groups than the categories make"
+    assert refused(arrays, config()) == told
 
 
 def test_a_quantile_map_has_knots() -> None:
