@@ -38,10 +38,10 @@ OUTER_SHARE: Final = 0.1
 OUTER_DEVIATIONS: Final = 1.2816
 """Deviations from the median to that quantile, where values are normal."""
 
-WANDER_MAX: Final = 0.75
-"""Deviations between a group's medians in the first and in the second half of its rows, median of
-the groups, with which a level counts as settled. One that wanders, as prices do, has left what was
-learned when it is judged, and would be an alarm for good; random steps have about 1.4."""
+WANDER_MAX: Final = 1.0
+"""Deviations between a group's medians in the first and in the second half of its rows, from which
+on its level wanders (random steps: about 1.4). Where most levels do, as prices, they have left what
+was learned when they are judged, and would be alarms for good."""
 
 STILL_SHARE: Final = 1e-9
 """A number that moves by less than this share of its size does not change: it is rounded."""
@@ -109,10 +109,10 @@ def _is_settled(values: Floats, codes: Codes, by: Codes, sizes: tuple[int, ...])
     wandered = []
     for group in groups:
         if len(group) >= GROUP_ROWS_MIN:
-            halves = np.array_split(group, 2)
-            moved = abs(np.median(halves[0]) - np.median(halves[1]))
-            wandered.append(moved / _centre_and_spread(group)[1])
-    return bool(np.median(wandered) <= WANDER_MAX)
+            before, after = (_centre_and_spread(half)[0] for half in np.array_split(group, 2))
+            spread = _centre_and_spread(group)[1]
+            wandered.append(abs(before / 2 - after / 2) >= WANDER_MAX / 2 * spread)
+    return bool(np.mean(wandered) < 0.5)  # noqa: PLR2004 - most groups
 
 
 def _best(

@@ -61,6 +61,14 @@ class TestDecision:
         assert by(0.5 * METRIC + NOISE, METRIC) == []
         assert by(2.0 * METRIC + NOISE, METRIC) == [[0, 1]]
 
+    def test_a_level_that_wanders_is_none(self) -> None:
+        """Steps of a group's own, as prices take them: what was learned is not where it is now."""
+        steps = np.cumsum(RNG.normal(size=(ROWS, 4)), axis=0)
+        assert (
+            by(1000.0 * METRIC + 0.3 * steps[np.arange(ROWS), METRIC] + 0.1 * NOISE, METRIC) == []
+        )
+        assert by(1000.0 * METRIC + 3 * NOISE, METRIC) == [[0, 1]]
+
     def test_two_that_decide_it_together_make_the_groups_together(self) -> None:
         factor = np.exp(RNG.normal(size=(4, 6)))[METRIC, HOST]
         assert by(VALUE * factor, HOST, METRIC) == [[1, 0]]

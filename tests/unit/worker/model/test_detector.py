@@ -53,7 +53,9 @@ def mean_detector() -> Detector:
             (Layer(floats32([[0.5], [0.5]]), floats32([0])),),
             (Layer(floats32([[1, 1]]), floats32([0, 0])),),
         ),
-        marginals=Marginals(floats32([0, 0]), floats32([1, 1]), floats32([[0, 0, 0.25, 0.5, 0.75, 1]] * 2)),
+        marginals=Marginals(
+            floats32([0, 0]), floats32([1, 1]), floats32([[0, 0, 0.25, 0.5, 0.75, 1]] * 2)
+        ),
         joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0.25])),
         activations=Ellipsoid(floats32([0]), floats32([[1]])),
         part_tails=(curve,) * 6,
