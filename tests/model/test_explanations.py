@@ -17,6 +17,7 @@ from tests.machines import SCHEMA, changed, columns_of, detector, encoded, readi
 from training.fit import FitSettings, fit_detector
 from training.networks import NetworkSettings
 from worker.events import EventEncoder, EventSettings
+from worker.model.detector import BORDERLINE
 from worker.model.explain import FEATURES_SHOWN, anomalies, explain
 from worker.model.schema import SETTLED_CODE, Columns, Feature, FeatureSchema
 from worker.records import ModelNote, Record
@@ -252,6 +253,41 @@ def test_a_rare_value_is_tried_though_the_network_gives_it_back() -> None:
     odd[:, -1] = 1
     shares = explain(found, numbers_only(odd)).contributions
     assert (shares.argmax(axis=1) == odd.shape[1] - 1).mean() > 0.7
+
+
+def test_the_kind_tells_a_broken_relation_from_unusual_reach_and_from_both() -> None:
+    broken, _ = broken_rows()
+    far = related_rows(100, seed=3)
+    far += np.sign(far.mean(axis=1, keepdims=True)) * 3
+    spiked = related_rows(100, seed=3)
+    spiked[:, 2] = 1e6
+    for rows, kind in ((broken, "inconsistent"), (far, "extreme"), (spiked, "novel")):
+        scores = related().score(numbers_only(rows))
+        told = [scores.kind(row) for row in range(len(rows))]
+        assert told.count(kind) > 0.8 * len(rows)
+
+
+def test_a_missing_number_is_no_unusual_one() -> None:
+    """Of a column with two modes and nothing between them, where what is missing stands."""
+    rng = np.random.default_rng(5)
+    rows = np.hstack([related_rows(1500, seed=1), rng.choice([-3.0, 3.0], size=(1500, 1))])
+    rows[rng.random(1500) < 0.1, -1] = np.nan
+    found = fitted_to(rows[:1000], rows[1000:])
+    broken, _ = broken_rows()
+    missing = np.hstack([broken, np.full((len(broken), 1), np.nan)])
+    scores = found.score(numbers_only(missing))
+    told = [scores.kind(row) for row in range(len(broken))]
+    assert told.count("inconsistent") > 0.8 * len(broken)
+
+
+def test_borderline_is_what_lies_less_than_half_above_the_threshold() -> None:
+    steps = np.linspace(0, 1, 200)[:, None] * [0.0, 0.0, 4.0, 0.0, 0.0, 0.0]
+    scores = related().score(numbers_only(steps))
+    over = scores.score - related().calibration.threshold
+    told = [scores.kind(row) for row in range(len(steps)) if scores.flagged[row]]
+    is_near = over[over >= 0] < BORDERLINE
+    assert 0 < is_near.sum() < len(told)
+    assert [kind == "borderline" for kind in told] == is_near.tolist()
 
 
 def test_what_is_expected_of_hostile_rows_lies_within_what_was_learned() -> None:

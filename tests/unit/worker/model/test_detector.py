@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from worker.model.calibration import Calibration, TailCurve
-from worker.model.detector import Detector
+from worker.model.detector import PARTS, PARTS_FUSED, WEIGHTS, Detector
+from worker.model.marginals import Marginals
 from worker.model.network import Layer, Network
 from worker.model.reference import Centres, Ellipsoid
 from worker.model.scaler import Scaler
 from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns, Feature, FeatureSchema, Watched
 
 OTHER_SHARE = 0.01
+USUAL, UNSEEN = 4, 8
+"""The largest value that training saw of x and y, and the rarity of what lies far beyond."""
 
 SCHEMA = FeatureSchema(
     features=(Feature(path="x", kind="number"), Feature(path="y", kind="number")),
@@ -52,10 +55,14 @@ def mean_detector() -> Detector:
             (Layer(floats32([[0.5], [0.5]]), floats32([0])),),
             (Layer(floats32([[1, 1]]), floats32([0, 0])),),
         ),
-        inputs=Centres(floats32([[0, 0]]), floats32([0])),
+        marginals=Marginals(
+            low=floats32([-USUAL, -USUAL]),
+            step=floats32([USUAL, USUAL]),
+            rarities=floats32([[UNSEEN, 0, 0, 0, UNSEEN]] * 2),
+        ),
         joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0])),
         activations=Ellipsoid(floats32([0]), floats32([[1]])),
-        part_tails=(curve, curve, curve, curve),
+        part_tails=(curve,) * len(PARTS),
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
 
@@ -64,17 +71,22 @@ def columns(x: float, y: float, v: int = 0, w: int = 0) -> Columns:
     return Columns(np.array([[x, y]]), np.empty((1, 0), np.int64), np.array([[v, w]]))
 
 
-def test_the_four_parts_measure_what_they_say() -> None:
-    parts = mean_detector().measure(columns(4, 0))
-    np.testing.assert_allclose(parts.input, [4])
-    np.testing.assert_allclose(parts.latent, [2])
-    np.testing.assert_allclose(parts.error, [2])
-    np.testing.assert_allclose(parts.joint, [np.sqrt(2**2 + 2**2 + 4**2 + 4**2)])
+def test_the_parts_measure_what_they_say() -> None:
+    parts = mean_detector().measure(columns(5, 0))
+    joint = np.sqrt(2.5**2 + 2.5**2 + 5**2 + 5**2)
+    np.testing.assert_allclose(parts.marginal, [UNSEEN / 4])
+    for part in (parts.nearest, parts.joint, parts.dense):
+        np.testing.assert_allclose(part, [joint])
+    np.testing.assert_allclose(parts.latent, [2.5])
+    np.testing.assert_allclose(parts.error, [2.5])
 
 
-def test_the_score_is_the_rarity_of_the_mean_of_the_two_largest_rarities_of_the_parts() -> None:
-    scores = mean_detector().score(columns(4, 0))
-    np.testing.assert_allclose(scores.score, [(4 + np.sqrt(40)) / 2], rtol=1e-6)
+def test_the_score_is_the_rarity_of_the_mean_of_the_largest_weighted_rarities() -> None:
+    detector = mean_detector()
+    scores = detector.score(columns(4, 0))
+    rarities = np.array(WEIGHTS) * np.ravel(detector.measure(columns(4, 0)))
+    largest = np.sort(rarities)[-PARTS_FUSED:]
+    np.testing.assert_allclose(scores.score, [largest.mean()], rtol=1e-6)
     np.testing.assert_allclose(scores.latent_distance, [2])
     np.testing.assert_allclose(scores.reconstruction_error, [2])
 
@@ -86,11 +98,13 @@ def test_the_score_is_the_rarity_of_the_mean_of_the_two_largest_rarities_of_the_
         (1.2, 1.2, None),
         (3, 3, "extreme"),
         (3, -3, "inconsistent"),
+        (9, 9, "extreme"),
         (9, 0, "novel"),
-        (3.9, 0, "borderline"),
+        (3.9, 0, "inconsistent"),
+        (1.5, 0, "borderline"),
     ],
 )
-def test_the_kind_says_which_distance_is_odd(x: float, y: float, kind: str | None) -> None:
+def test_the_kind_says_in_which_way_a_row_is_odd(x: float, y: float, kind: str | None) -> None:
     assert mean_detector().score(columns(x, y)).kind(0) == kind
 
 
