@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from tests.machines import SCHEMA, changed, columns_of, detector, encoded, readi
 from training.fit import FitSettings, fit_detector
 from training.networks import NetworkSettings
 from worker.events import EventEncoder, EventSettings
+from worker.model.detector import BORDERLINE
 from worker.model.explain import FEATURES_SHOWN, anomalies, explain
 from worker.model.schema import SETTLED_CODE, Columns, Feature, FeatureSchema
 from worker.records import ModelNote, Record
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tests.machines import Reading
+    from worker.model.detector import Detector
     from worker.records import Anomaly
 
     Floats = NDArray[np.float64]
@@ -77,6 +80,34 @@ def related_rows(count: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     rows: Floats = rng.normal(size=(count, 1)) + 0.2 * rng.normal(size=(count, 6))
     return rows
+
+
+@cache
+def related() -> Detector:
+    """What learned them."""
+    rows = related_rows(1500, seed=1)
+    return fitted_to(rows[:1000], rows[1000:])
+
+
+def broken_rows() -> tuple[Floats, NDArray[np.int64]]:
+    """Such rows, where one column each has the other sign, and which one."""
+    broken = related_rows(300, seed=2)
+    culprit = np.arange(300) % 6
+    broken[np.arange(300), culprit] *= -1
+    odd = np.abs(broken[np.arange(300), culprit]) > 1
+    return broken[odd], culprit[odd]
+
+
+def switched_rows(count: int, seed: int) -> Floats:
+    """Twenty columns that have nothing to do with each other, and a switch that is seldom on."""
+    rng = np.random.default_rng(seed)
+    return np.hstack([rng.normal(size=(count, 20)), rng.random((count, 1)) < 0.01])
+
+
+def fitted_to(fit: Floats, calibrate: Floats) -> Detector:
+    features = (Feature(path=f"x{i}", kind="number") for i in range(fit.shape[1]))
+    schema = FeatureSchema(features=tuple(features))
+    return fit_detector(numbers_only(fit), numbers_only(calibrate), schema, QUICK)
 
 
 def numbers_only(rows: Floats) -> Columns:
@@ -172,17 +203,104 @@ def test_the_expected_value_makes_a_spiked_row_normal(path: str) -> None:
 
 def test_a_broken_relation_is_not_blamed_on_the_columns_that_kept_it() -> None:
     """Six columns that vary together: a network gives all of them back wrong where one is odd."""
-    rows = related_rows(1500, seed=1)
-    schema = FeatureSchema(
-        features=tuple(Feature(path=f"x{i}", kind="number") for i in range(rows.shape[1]))
+    broken, culprit = broken_rows()
+    contributions = explain(related(), numbers_only(broken)).contributions
+    assert (contributions.argmax(axis=1) == culprit).mean() > 0.9
+
+
+def test_what_is_expected_of_its_neighbours_does_not_follow_a_culprit_of_usual_reach() -> None:
+    """They vary by 0.2 about what they have in common, which the culprit contradicts."""
+    broken, culprit = broken_rows()
+    off = np.abs(explain(related(), numbers_only(broken)).expected - broken)
+    off[np.arange(len(broken)), culprit] = 0
+    assert off.max(axis=1).mean() < 0.6
+
+
+@pytest.mark.parametrize("spike", [8.0, 1e12, -1e300])
+@pytest.mark.parametrize("spiked", [[2], [2, 4]])
+def test_spikes_change_nothing_in_what_is_expected_of_the_others(
+    spiked: list[int], spike: float
+) -> None:
+    rows = related_rows(100, seed=3)
+    kept = np.delete(np.arange(6), spiked)
+    odd = rows.copy()
+    odd[:, spiked] = spike
+    off = np.abs(explain(related(), numbers_only(odd)).expected - rows)
+    assert np.quantile(off[:, kept], 0.95) < 1.0
+    assert np.quantile(off[:, spiked], 0.95) < 1.0
+
+
+@pytest.mark.parametrize("spike", [8.0, 1e12, -1e300])
+def test_the_neighbours_of_a_spike_have_no_share_for_what_it_spoils(spike: float) -> None:
+    rows = related_rows(100, seed=3)
+    rows[:, 2] = spike
+    shares = explain(related(), numbers_only(rows)).contributions
+    assert np.quantile(shares[:, 2], 0.05) > 0.9
+
+
+def test_two_spikes_both_have_their_share() -> None:
+    rows = related_rows(100, seed=3)
+    rows[:, [2, 4]] = 1e6
+    shares = explain(related(), numbers_only(rows)).contributions
+    assert np.quantile(shares[:, [2, 4]], 0.05) > 0.25
+
+
+def test_a_rare_value_is_tried_though_the_network_gives_it_back() -> None:
+    """A switch that is on in one record of a hundred lies far from no centre."""
+    rows = switched_rows(3000, seed=1)
+    found = fitted_to(rows[:2000], rows[2000:])
+    odd = switched_rows(50, seed=2)
+    odd[:, -1] = 1
+    shares = explain(found, numbers_only(odd)).contributions
+    assert (shares.argmax(axis=1) == odd.shape[1] - 1).mean() > 0.7
+
+
+def test_the_kind_tells_a_broken_relation_from_unusual_reach_and_from_both() -> None:
+    broken, _ = broken_rows()
+    far = related_rows(100, seed=3)
+    far += np.sign(far.mean(axis=1, keepdims=True)) * 3
+    spiked = related_rows(100, seed=3)
+    spiked[:, 2] = 1e6
+    for rows, kind in ((broken, "inconsistent"), (far, "extreme"), (spiked, "novel")):
+        scores = related().score(numbers_only(rows))
+        told = [scores.kind(row) for row in range(len(rows))]
+        assert told.count(kind) > 0.8 * len(rows)
+
+
+def test_a_missing_number_is_no_unusual_one() -> None:
+    """Of a column with two modes and nothing between them, where what is missing stands."""
+    rng = np.random.default_rng(5)
+    rows = np.hstack([related_rows(1500, seed=1), rng.choice([-3.0, 3.0], size=(1500, 1))])
+    rows[rng.random(1500) < 0.1, -1] = np.nan
+    found = fitted_to(rows[:1000], rows[1000:])
+    broken, _ = broken_rows()
+    missing = np.hstack([broken, np.full((len(broken), 1), np.nan)])
+    scores = found.score(numbers_only(missing))
+    told = [scores.kind(row) for row in range(len(broken))]
+    assert told.count("inconsistent") > 0.8 * len(broken)
+
+
+def test_borderline_is_what_lies_less_than_half_above_the_threshold() -> None:
+    steps = np.linspace(0, 1, 200)[:, None] * [0.0, 0.0, 4.0, 0.0, 0.0, 0.0]
+    scores = related().score(numbers_only(steps))
+    over = scores.score - related().calibration.threshold
+    told = [scores.kind(row) for row in range(len(steps)) if scores.flagged[row]]
+    is_near = over[over >= 0] < BORDERLINE
+    assert 0 < is_near.sum() < len(told)
+    assert [kind == "borderline" for kind in told] == is_near.tolist()
+
+
+def test_what_is_expected_of_hostile_rows_lies_within_what_was_learned() -> None:
+    rows = related_rows(1000, seed=1)
+    hostile = np.random.default_rng(4).choice(
+        [0.0, np.nan, 5e-324, 1e16, 1.7e308, -1.7e308, 0.5], size=(300, 6)
     )
-    found = fit_detector(numbers_only(rows[:1000]), numbers_only(rows[1000:]), schema, QUICK)
-    broken = related_rows(300, seed=2)
-    culprit = np.arange(300) % 6
-    broken[np.arange(300), culprit] *= -1
-    odd = np.abs(broken[np.arange(300), culprit]) > 1
-    contributions = explain(found, numbers_only(broken[odd])).contributions
-    assert (contributions.argmax(axis=1) == culprit[odd]).mean() > 0.9
+    explanation = explain(related(), numbers_only(hostile))
+    slack = 1e-5
+    assert (explanation.expected >= rows.min(axis=0) - slack).all()
+    assert (explanation.expected <= rows.max(axis=0) + slack).all()
+    assert (explanation.contributions >= 0).all()
+    np.testing.assert_allclose(explanation.contributions.sum(axis=1), 1)
 
 
 def test_an_explanation_does_not_depend_on_the_rows_beside_it() -> None:

@@ -54,7 +54,15 @@ PARTS_FUSED: Final = 3
 """Parts whose weighted rarities make the score: the largest ones."""
 
 KINDS: Final = ("borderline", "extreme", "inconsistent", "novel", "watched")
-"""Kinds of a flagged record; Scores.kinds holds indices into this."""
+"""Kinds of a flagged record; Scores.kinds holds indices into this.
+
+borderline: the score is less than BORDERLINE above the threshold. extreme: values that are rare by
+themselves, or reach further than normal ones. inconsistent: values that do not go together.
+novel: both. watched: a constant changed, or a category was never seen.
+"""
+
+BORDERLINE: Final = 0.5
+"""Above the threshold: less than a factor of 3.2 in rarity."""
 
 _ROWS_AT_ONCE: Final = 2048
 """Rows measured together: large enough for the matrix products, small enough for the cache."""
@@ -168,7 +176,7 @@ class Detector:
             latent_distance=parts.latent,
             reconstruction_error=parts.error,
             flagged=flagged,
-            kinds=self._kinds(parts, is_watched, flagged),
+            kinds=self._kinds(columns, parts, score, is_watched),
             extrapolated=score > calibration.score.supported,
         )
 
@@ -221,9 +229,7 @@ class Detector:
         t_view, activations, rebuilt = views_of(self.scaler, self.network, columns)
         residual = t_view - rebuilt
         squares = np.einsum("ij,ij->i", residual, residual).astype(np.float64)
-        nearest, joint, dense = self.joints.distances(
-            self.joint_space(t_view, rebuilt), PENALTIES
-        )
+        nearest, joint, dense = self.joints.distances(self.joint_space(t_view, rebuilt), PENALTIES)
         return Parts(
             marginal=self.marginals.summed(t_view),
             nearest=nearest,
@@ -234,15 +240,31 @@ class Detector:
         )
 
     def _kinds(
-        self, parts: Parts, is_watched: NDArray[np.bool_], flagged: NDArray[np.bool_]
+        self, columns: Columns, parts: Parts, score: Floats, is_watched: NDArray[np.bool_]
     ) -> NDArray[np.int8]:
-        kinds = np.zeros(len(flagged), dtype=np.int8)
-        rows = np.flatnonzero(flagged)
+        """An index into KINDS for each row, of meaning where its score flags it.
+
+        A row whose values are not rare by themselves is odd by how they go together, whether or
+        not the residual alone says so.
+        """
+        threshold = self.calibration.threshold
+        kinds = np.full(len(score), KINDS.index("borderline"), dtype=np.int8)
+        rows = np.flatnonzero(score >= threshold + BORDERLINE)
         if len(rows):
-            threshold = self.calibration.threshold
-            extreme = self.calibration.latent(parts.latent[rows]) >= threshold
-            inconsistent = self.calibration.error(parts.error[rows]) >= threshold
-            kinds[rows] = extreme * KINDS.index("extreme")
-            kinds[rows] += (inconsistent * KINDS.index("inconsistent")).astype(np.int8)
-            kinds[rows[is_watched[rows]]] = KINDS.index("watched")
+            is_torn = self.calibration.error(parts.error[rows]) >= threshold
+            is_far = self.calibration.latent(parts.latent[rows]) >= threshold
+            is_seldom = self.part_tails[0](parts.marginal[rows]) >= threshold
+            is_rare = np.asarray(self._has_unseen(columns.take(rows)) | is_seldom)
+            is_rare |= is_far & ~is_torn
+            kinds[rows] = KINDS.index("inconsistent")
+            kinds[rows[is_rare]] = KINDS.index("extreme")
+            kinds[rows[is_rare & is_torn]] = KINDS.index("novel")
+        kinds[is_watched & (score >= threshold)] = KINDS.index("watched")
         return kinds
+
+    def _has_unseen(self, columns: Columns) -> NDArray[np.bool_]:
+        """Whether a number lies where training saw none: beyond all of its values, or in a gap."""
+        count = self.scaler.number_count
+        rarities = self.marginals.by_column(self.scaler.view(columns))[:, :count]
+        unseen = rarities >= self.marginals.rarities[:count, -1]
+        return np.asarray((unseen & ~np.isnan(columns.numbers)).any(axis=1))

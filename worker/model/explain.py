@@ -1,9 +1,11 @@
 """Why a record is odd: each feature's share, and the value that would have made it normal.
 
-Of the features that make up the joint distance most, each is given the value that the network
-expects beside all others, and the row is measured again: what falls is the feature's share. (A
-distance alone blames the neighbours too, whose reconstruction a culprit spoils.) What a changed
-constant or an unseen category adds to the score is its own. Knows nothing of events.
+Of the features that lead by joint distance, and of the rarest value, each is given what the
+network expects beside all others, and the row is measured again: what falls is the feature's
+share. (A distance alone blames the neighbours too, whose reconstruction a culprit spoils.) The
+others share no more of the score than is left of it once the first one is mended, and what is
+expected of them is told without it. What a changed constant or an unseen category adds to the
+score is its own. Knows nothing of events.
 """
 
 from __future__ import annotations
@@ -33,17 +35,24 @@ FEATURES_SHOWN: Final = 10
 """Features that an anomaly lists at most; their contributions are made to sum to 1."""
 
 CANDIDATES: Final = FEATURES_SHOWN
-"""Features of a row that are tried with another value."""
+"""Features of a row that may have a share in it."""
+
+TRIED: Final = 6
+"""Of these, the leading ones by distance and the rarest one, which are tried with another value."""
 
 DISTANCE_WEIGHT: Final = 0.3
 """Weight of the joint distance beside the fall: for rows that no single value mends."""
+
+RARITY_WEIGHT: Final = 0.3
+"""Weight of the rarity of a value by itself, beside the same."""
 
 SHARE_MIN: Final = 1e-6
 """A feature with a smaller share is not listed: it had no part in it."""
 
 _HALF: Final = 0.5
+_TINY: Final = float(np.finfo(float).tiny)
 _ROWS_AT_ONCE: Final = 128
-"""Rows explained together; each is measured CANDIDATES times, so this bounds the memory."""
+"""Rows explained together; each is measured TRIED times, so this bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,10 @@ class Explanation:
     """For n rows and the f names of the schema (numbers, categories, watched), in that order.
 
     contributions: float64 (n, f), non-negative, each row sums to 1. expected: float64
-    (n, numbers + categories), the values and category codes that the others lead to expect. A
-    feature that is as expected has no share in what was measured. deviations: float64 (n, numbers),
-    one deviation of each number among rows like this one.
+    (n, numbers + categories), the values and category codes that the others lead to expect, within
+    what training saw; values beyond that, and the first feature, count for nothing in what is
+    expected of others. A feature that is as expected has no share in what was measured.
+    deviations: float64 (n, numbers), one deviation of each number among rows like this one.
     """
 
     contributions: Floats
@@ -76,18 +86,23 @@ def explain(detector: Detector, columns: Columns) -> Explanation:
 
 def _explain(detector: Detector, columns: Columns) -> Explanation:
     t_view, _, rebuilt = views_of(detector.scaler, detector.network, columns)
-    distances = _distances(detector, t_view, rebuilt)
-    leading = np.argsort(-distances, axis=1, kind="stable")[:, :CANDIDATES]
-    at = _Places(np.repeat(np.arange(len(columns)), leading.shape[1]), leading.ravel())
-    expected = _values(detector, rebuilt, columns.codes)
-    expected[at] = _expected_alone(detector, t_view, columns.codes, at)
-    mended, is_other = _mended(columns, expected, at)
-
+    distances, rarities = _distances(detector, t_view, rebuilt), _rarities(detector, t_view)
+    leading = _leading(distances, rarities)
+    at, tried = _places(leading), _places(leading[:, :TRIED])
+    sound = _sound(detector, t_view)
+    expected = _expected(detector, sound, columns.codes, at)
+    may_share = _marked(at, distances) & _is_other(columns, expected)
     fused = detector.fuse(detector.measure(columns))
-    falls, near = np.zeros_like(distances), np.zeros_like(distances)
-    falls[at] = np.maximum(fused[at.row] - detector.fuse(detector.measure(mended)), 0) * is_other
-    near[at] = distances[at] * is_other
-    shares = _shares(_shares(falls) + DISTANCE_WEIGHT * _shares(near))
+    falls = _falls(detector, columns, expected, fused, tried) * may_share
+    weights = _shares(falls) + DISTANCE_WEIGHT * _shares(distances * may_share)
+    weights += RARITY_WEIGHT * _shares(rarities * may_share)
+
+    first = _Places(np.arange(len(columns)), weights.argmax(axis=1))
+    is_first = _marked(first, weights)
+    without = np.where(_is_hidden(detector, first), np.float32(0), sound)
+    expected = np.where(is_first, expected, _expected(detector, without, columns.codes, at))
+    left = 1 - falls[first] / np.maximum(fused, _TINY)
+    shares = _limited(weights * _is_other(columns, expected), is_first, left)
     measured = shares * detector.calibration.score(fused)[:, None]
     surprises = detector.surprises(columns)
     contributions = _with_surprises(measured, surprises, len(detector.schema.numbers))
@@ -101,24 +116,100 @@ class _Places(NamedTuple):
     feature: NDArray[np.intp]
 
 
+def _marked(at: _Places, like: Floats) -> NDArray[np.bool_]:
+    """A matrix of the shape of another, true at the pairs."""
+    marked = np.zeros(like.shape, dtype=bool)
+    marked[at] = True
+    return marked
+
+
 def _distances(detector: Detector, t_view: Floats32, rebuilt: Floats32) -> Floats:
     """The squared joint distance as the sum over features that it is, float64 (n, features)."""
     joint = detector.joint_space(t_view, rebuilt)
     _, nearest = detector.joints.nearest(joint)
     squares = (joint - detector.joints.centres[nearest]).astype(np.float64) ** 2
-    width, owner = detector.scaler.width, detector.scaler.owner
-    summed = np.zeros((len(squares), int(owner.max()) + 1))
-    np.add.at(summed.T, owner, (squares[:, :width] + squares[:, width:]).T)
+    width = detector.scaler.width
+    return _by_feature(detector, squares[:, :width] + squares[:, width:])
+
+
+def _rarities(detector: Detector, t_view: Floats32) -> Floats:
+    """By how much each value is rarer than those of its feature are, float64 (n, features)."""
+    marginals = detector.marginals
+    seen = marginals.rarities[:, 1:-1]
+    weights = np.exp(-seen)
+    usual = (weights * seen).sum(axis=1) / weights.sum(axis=1)
+    found = np.maximum(marginals.by_column(t_view) - usual, 0).astype(np.float64)
+    return _by_feature(detector, found)
+
+
+def _by_feature(detector: Detector, values: Floats) -> Floats:
+    """Values (n, k) of the first k input columns, summed for each feature that owns them."""
+    owner = detector.scaler.owner
+    summed = np.zeros((len(values), int(owner.max()) + 1))
+    np.add.at(summed.T, owner[: values.shape[1]], values.T)
     return summed
 
 
-def _expected_alone(detector: Detector, t_view: Floats32, codes: Codes, at: _Places) -> Floats:
-    """What the decoder gives for the feature of each pair when it sees only the others."""
-    is_hidden = detector.scaler.owner == at.feature[:, None]
-    hidden = np.where(is_hidden, np.float32(0), t_view[at.row])
-    rebuilt = detector.network.decode(detector.network.encode(hidden))
-    values = _values(detector, rebuilt, codes[at.row])
-    return values[np.arange(len(values)), at.feature]
+def _leading(distances: Floats, rarities: Floats) -> NDArray[np.intp]:
+    """The candidates of each row in the order in which they are tried, (n, features).
+
+    The rarest value of all takes the last place among those tried at the latest: a rare value may
+    be well within the reach of the network.
+    """
+    order = np.argsort(-distances, axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable").astype(np.float64)
+    rarest = np.arange(len(rank)), rarities.argmax(axis=1)
+    rank[rarest] = np.minimum(rank[rarest], TRIED - 1.5)
+    return np.argsort(rank, axis=1, kind="stable")[:, :CANDIDATES]
+
+
+def _places(features: NDArray[np.intp]) -> _Places:
+    """Each row of (n, features) with each of its features."""
+    return _Places(np.repeat(np.arange(len(features)), features.shape[1]), features.ravel())
+
+
+def _sound(detector: Detector, t_view: Floats32) -> Floats32:
+    """The view without what lies beyond all that training saw: that is evidence of nothing else."""
+    low, high, step = _span(detector)
+    numbers = t_view[:, : len(low)]
+    beyond = (numbers < low - step) | (numbers > high + step)
+    sound = t_view.copy()
+    sound[:, : len(low)][beyond] = 0
+    return sound
+
+
+def _span(detector: Detector) -> tuple[Floats32, Floats32, Floats32]:
+    """The least and the largest value of each number in training's t view, and a step of them."""
+    marginals, numbers = detector.marginals, detector.scaler.number_count
+    low, step = marginals.low[:numbers], marginals.step[:numbers]
+    seen = marginals.rarities[:numbers, 1:-1]
+    return low, low + step * np.float32(seen.shape[1] - 1), step
+
+
+def _expected(detector: Detector, t_view: Floats32, codes: Codes, at: _Places) -> Floats:
+    """The values that the decoder gives; for each pair, of all in the row but its own feature."""
+    network = detector.network
+    expected = _values(detector, network.decode(network.encode(t_view)), codes)
+    hidden = np.where(_is_hidden(detector, at), np.float32(0), t_view[at.row])
+    alone = _values(detector, network.decode(network.encode(hidden)), codes[at.row])
+    expected[at] = alone[np.arange(len(alone)), at.feature]
+    return expected
+
+
+def _falls(
+    detector: Detector, columns: Columns, expected: Floats, fused: Floats, at: _Places
+) -> Floats:
+    """By how much the fused value of a row falls when a feature is as expected; 0 if not tried."""
+    falls = np.zeros((len(fused), expected.shape[1]))
+    mended = detector.measure(_mended(columns, expected, at))
+    falls[at] = np.maximum(fused[at.row] - detector.fuse(mended), 0)
+    return falls
+
+
+def _is_hidden(detector: Detector, at: _Places) -> NDArray[np.bool_]:
+    """Bool (pairs, d): the input columns of each pair's feature; 0 there is not known."""
+    hidden: NDArray[np.bool_] = detector.scaler.owner == at.feature[:, None]
+    return hidden
 
 
 def _values(detector: Detector, view: Floats32, codes: Codes) -> Floats:
@@ -126,30 +217,43 @@ def _values(detector: Detector, view: Floats32, codes: Codes) -> Floats:
 
     The numbers are those of rows with these codes.
     """
-    numbers = detector.scaler.numbers_from(view, codes)
+    low, high, _ = _span(detector)
+    numbers = detector.scaler.numbers_from(np.clip(view[:, : len(low)], low, high), codes)
     is_boolean = np.array([f.kind == "boolean" for f in detector.schema.numbers], dtype=bool)
     numbers[:, is_boolean] = numbers[:, is_boolean] >= _HALF
     return np.hstack([numbers, detector.scaler.categories_from(view)])
 
 
-def _mended(columns: Columns, expected: Floats, at: _Places) -> tuple[Columns, NDArray[np.bool_]]:
-    """A row for each pair with its feature as expected, and whether that is another value.
+def _is_other(columns: Columns, expected: Floats) -> NDArray[np.bool_]:
+    """Whether each value is another than expected; what has come to stay is as expected."""
+    is_number = np.zeros(columns.numbers.shape, dtype=bool)
+    settled = np.hstack([is_number, columns.codes == SETTLED_CODE])
+    return np.asarray((np.hstack([columns.numbers, columns.codes]) != expected) & ~settled)
 
-    What has come to stay is as expected.
-    """
+
+def _mended(columns: Columns, expected: Floats, at: _Places) -> Columns:
+    """A row for each pair, with its feature as expected."""
     values = np.hstack([columns.numbers, columns.codes])
-    numbers = columns.numbers.shape[1]
-    settled = (at.feature >= numbers) & (values[at] == SETTLED_CODE)
-    is_other = (values[at] != expected[at]) & ~settled
     mended = values[at.row]
+    is_other = _is_other(columns, expected)[at]
     mended[is_other, at.feature[is_other]] = expected[at][is_other]
+    numbers = columns.numbers.shape[1]
     codes = mended[:, numbers:].astype(np.int64)
-    return Columns(mended[:, :numbers], codes, columns.watched[at.row]), is_other
+    return Columns(mended[:, :numbers], codes, columns.watched[at.row])
+
+
+def _limited(weights: Floats, is_first: NDArray[np.bool_], left: Floats) -> Floats:
+    """Shares of the weights, where all but the first have `left` (n,) of the whole at most."""
+    shares = _shares(weights)
+    others = np.where(is_first, 0, shares)
+    whole = others.sum(axis=1)
+    limited = others * (np.minimum(left, whole) / np.maximum(whole, _TINY))[:, None]
+    return np.asarray(np.where(is_first, shares + (whole - limited.sum(axis=1))[:, None], limited))
 
 
 def _shares(weights: Floats) -> Floats:
     """Each row divided by its sum; a row of zeros stays one."""
-    total = np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    total = np.maximum(weights.sum(axis=1, keepdims=True), _TINY)
     shares: Floats = weights / total
     return shares
 
@@ -159,7 +263,7 @@ def _with_surprises(measured: Floats, surprises: Floats, numbers: int) -> Floats
 
     A row in which all is as expected is explained by all alike.
     """
-    parts = np.full((len(measured), numbers + surprises.shape[1]), np.finfo(float).tiny)
+    parts = np.full((len(measured), numbers + surprises.shape[1]), _TINY)
     parts[:, : measured.shape[1]] += measured
     parts[:, numbers:] += surprises
     return _shares(parts)
@@ -222,14 +326,14 @@ def _features(
         FeatureShare(
             name=detector.schema.names[j],
             value=values[j],
-            expected=_expected(detector, explanation, i, int(j)),
+            expected=_told(detector, explanation, i, int(j)),
             contribution=float(shares[j] / total),
         )
         for j in shown
     )
 
 
-def _expected(detector: Detector, explanation: Explanation, i: int, j: int) -> object:
+def _told(detector: Detector, explanation: Explanation, i: int, j: int) -> object:
     """What was expected of name j: a number, true or false, a category, or the constant."""
     schema = detector.schema
     numbers, categories = len(schema.numbers), len(schema.categories)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from worker.model.calibration import Calibration, TailCurve
-from worker.model.detector import Detector
+from worker.model.detector import PARTS, PARTS_FUSED, WEIGHTS, Detector
 from worker.model.marginals import Marginals
 from worker.model.network import Layer, Network
 from worker.model.reference import Centres, Ellipsoid
@@ -14,6 +14,8 @@ from worker.model.scaler import Scaler
 from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns, Feature, FeatureSchema, Watched
 
 OTHER_SHARE = 0.01
+USUAL, UNSEEN = 4, 8
+"""The largest value that training saw of x and y, and the rarity of what lies far beyond."""
 
 SCHEMA = FeatureSchema(
     features=(Feature(path="x", kind="number"), Feature(path="y", kind="number")),
@@ -54,11 +56,13 @@ def mean_detector() -> Detector:
             (Layer(floats32([[1, 1]]), floats32([0, 0])),),
         ),
         marginals=Marginals(
-            floats32([0, 0]), floats32([1, 1]), floats32([[0, 0, 0.25, 0.5, 0.75, 1]] * 2)
+            low=floats32([-USUAL, -USUAL]),
+            step=floats32([USUAL, USUAL]),
+            rarities=floats32([[UNSEEN, 0, 0, 0, UNSEEN]] * 2),
         ),
-        joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0.25])),
+        joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0])),
         activations=Ellipsoid(floats32([0]), floats32([[1]])),
-        part_tails=(curve,) * 6,
+        part_tails=(curve,) * len(PARTS),
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
 
@@ -68,20 +72,21 @@ def columns(x: float, y: float, v: int = 0, w: int = 0) -> Columns:
 
 
 def test_the_parts_measure_what_they_say() -> None:
-    parts = mean_detector().measure(columns(4, 0))
-    np.testing.assert_allclose(parts.marginal, [1])
-    np.testing.assert_allclose(parts.latent, [2])
-    np.testing.assert_allclose(parts.error, [2])
-    squares = 2**2 + 2**2 + 4**2 + 4**2
-    np.testing.assert_allclose(parts.nearest, [np.sqrt(squares)])
-    np.testing.assert_allclose(parts.joint, [np.sqrt(squares + 0.25)])
-    np.testing.assert_allclose(parts.dense, [np.sqrt(squares + 0.5)])
+    parts = mean_detector().measure(columns(5, 0))
+    joint = np.sqrt(2.5**2 + 2.5**2 + 5**2 + 5**2)
+    np.testing.assert_allclose(parts.marginal, [UNSEEN / 4])
+    for part in (parts.nearest, parts.joint, parts.dense):
+        np.testing.assert_allclose(part, [joint])
+    np.testing.assert_allclose(parts.latent, [2.5])
+    np.testing.assert_allclose(parts.error, [2.5])
 
 
-def test_the_score_is_the_rarity_of_the_mean_of_the_three_largest_weighted_rarities() -> None:
-    scores = mean_detector().score(columns(4, 0))
-    largest = [0.7 * np.sqrt(40), np.sqrt(40 + 0.25), np.sqrt(40 + 0.5)]
-    np.testing.assert_allclose(scores.score, [np.mean(largest)], rtol=1e-6)
+def test_the_score_is_the_rarity_of_the_mean_of_the_largest_weighted_rarities() -> None:
+    detector = mean_detector()
+    scores = detector.score(columns(4, 0))
+    rarities = np.array(WEIGHTS) * np.ravel(detector.measure(columns(4, 0)))
+    largest = np.sort(rarities)[-PARTS_FUSED:]
+    np.testing.assert_allclose(scores.score, [largest.mean()], rtol=1e-6)
     np.testing.assert_allclose(scores.latent_distance, [2])
     np.testing.assert_allclose(scores.reconstruction_error, [2])
 
@@ -93,11 +98,13 @@ def test_the_score_is_the_rarity_of_the_mean_of_the_three_largest_weighted_rarit
         (1.2, 1.2, None),
         (3, 3, "extreme"),
         (3, -3, "inconsistent"),
+        (9, 9, "extreme"),
         (9, 0, "novel"),
-        (3.9, 0, "borderline"),
+        (3.9, 0, "inconsistent"),
+        (1.5, 0, "borderline"),
     ],
 )
-def test_the_kind_says_which_distance_is_odd(x: float, y: float, kind: str | None) -> None:
+def test_the_kind_says_in_which_way_a_row_is_odd(x: float, y: float, kind: str | None) -> None:
     assert mean_detector().score(columns(x, y)).kind(0) == kind
 
 
