@@ -3,7 +3,7 @@
 Of the features that make up the joint distance most, each is given the value that the network
 expects beside all others, and the row is measured again: what falls is the feature's share. (A
 distance alone blames the neighbours too, whose reconstruction a culprit spoils.) What a changed
-constant or an unseen category adds to the score is its own. Knows nothing of events.
+constant, a rare value or an unseen category adds is its own. Knows nothing of events.
 """
 
 from __future__ import annotations
@@ -84,9 +84,12 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     falls[at] = np.maximum(fused[at.row] - detector.fuse(detector.measure(mended)), 0) * is_other
     near[at] = distances[at] * is_other
     shares = _shares(_shares(falls) + DISTANCE_WEIGHT * _shares(near))
-    measured = shares * detector.calibration.score(fused)[:, None]
     surprises = detector.surprises(columns)
-    contributions = _with_surprises(measured, surprises, len(detector.schema.numbers))
+    raw = fused + surprises.rarities.sum(axis=1)
+    unit = (detector.calibration.score(raw) / np.maximum(raw, np.finfo(float).tiny))[:, None]
+    added = surprises.rarities * unit + surprises.alarms
+    measured = shares * fused[:, None] * unit
+    contributions = _with_surprises(measured, added, len(detector.schema.numbers))
     return Explanation(contributions, expected)
 
 

@@ -75,6 +75,7 @@ def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
     arrays["joints.penalty"] = detector.joints.penalty
     arrays["activations.mean"] = detector.activations.mean
     arrays["activations.whitener"] = detector.activations.whitener
+    arrays["unseen_shares"] = detector.unseen_shares
     for name, curve in _curves(detector).items():
         arrays[f"curve.{name}.values"] = curve.values
         arrays[f"curve.{name}.rarities"] = curve.rarities
@@ -120,6 +121,7 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
             whitener=check.floats32("activations.whitener", (units, units)),
         ),
         part_tails=tuple(curves[name] for name in PARTS),
+        unseen_shares=_shares(check, len(schema.categories)),
         calibration=Calibration(
             score=curves["calibrated.score"],
             latent=curves["calibrated.latent"],
@@ -243,6 +245,14 @@ def _centres(check: _Checked, name: str, width: int) -> Centres:
         msg = f"{name} has no centres"
         raise TensorsInvalid(msg)
     return Centres(centres, check.floats32(f"{name}.penalty", (len(centres),)))
+
+
+def _shares(check: _Checked, categories: int) -> NDArray[np.float64]:
+    shares = check.floats64("unseen_shares", (categories,))
+    if not ((shares >= 0) & (shares <= 1)).all():
+        msg = "unseen_shares are not between 0 and 1"
+        raise TensorsInvalid(msg)
+    return shares
 
 
 def _curve(check: _Checked, name: str, config: DetectorConfig) -> TailCurve:
