@@ -14,7 +14,7 @@ from training.densities import fit_marginals
 from training.networks import NetworkSettings, train_autoencoder
 from training.scales import fit_scaler
 from training.tails import fit_curve, fit_exponential_curve
-from worker.model.calibration import Calibration
+from worker.model.calibration import SCORE_WATCHED, Calibration
 from worker.model.detector import PARTS, Detector, views_of
 
 RARITY_SCALE: Final = 1 / math.log(10)
@@ -87,12 +87,14 @@ def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detecto
         unseen_shares=(calibrate.codes >= sizes).mean(axis=0),
     )
     raw = fitted.fuse(measured) + fitted.surprises(calibrate).rarities.sum(axis=1)
+    score = fit_curve(raw, RARITY_SCALE)
     return replace(
         fitted,
         calibration=Calibration(
-            score=fit_curve(raw, RARITY_SCALE),
+            score=score,
             latent=fit_curve(measured.latent),
             error=fit_curve(measured.error),
             alert_rate=detector.calibration.alert_rate,
+            reached=float((score(raw) >= SCORE_WATCHED).mean()),
         ),
     )

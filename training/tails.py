@@ -38,7 +38,7 @@ SCALE_MIN: Final = 4 * ALIKE
 """Least scale of a tail, times 1 + its place: rows alike stay so beyond the last knot, too."""
 SPREAD_MIN: Final = 0.05
 """Least scale of a tail as a share of the deviation of all values."""
-SCALE_UNKNOWN: Final = 0.02
+SCALE_UNKNOWN: Final = 0.05
 """Least scale where no row lies beyond the tail's start, times 1 + its place."""
 
 
@@ -106,6 +106,8 @@ def _tail(ordered: Floats, end: float, scale_unknown: float) -> tuple[float, flo
     beyond = int((ordered > stop).sum())
     exponential = (float(excess.sum()) + beyond * (stop - start)) / max(len(excess), 1)
     exponential = max(exponential, _least_scale(ordered, stop, scale_unknown))
+    if not len(excess):
+        return 0.0, exponential
     shapes = np.linspace(-SHAPE_MAX, SHAPE_MAX, 51)[:, None]
     scales = exponential * np.geomspace(0.4, 2.5, 61)[None, :]
     log_density = -len(excess) * np.log(scales) - _summed_log(excess, shapes, scales, extra=1)

@@ -27,6 +27,9 @@ ROWS_ENOUGH: Final = 50
 """Rows beyond the end that let it lie further out than TAIL_END: what fifty rows show is no
 handful, and their number is known to a seventh."""
 
+SCORE_WATCHED: Final = 2.0
+"""How many records reach it tells whether a calibration holds."""
+
 _LN10: Final = math.log(10)
 
 
@@ -76,14 +79,17 @@ class TailCurve:
 class Calibration:
     """The curves of one detector, and the alert rate that its threshold follows from.
 
-    score is over the fused parts and the rare values together; latent and error are over the two distances, apart.
-    alert_rate: the share of normal records that may be flagged, in (0, 1).
+    score is over the fused parts and the rare values together; latent and error are over the two
+    distances, apart.
+    alert_rate: the share of normal records that may be flagged, in (0, 1). reached: the share of
+    calibration rows whose score is SCORE_WATCHED or more, less than 1 % where many rows are alike.
     """
 
     score: TailCurve
     latent: TailCurve
     error: TailCurve
     alert_rate: float
+    reached: float = 10**-SCORE_WATCHED
 
     @property
     def threshold(self) -> float:

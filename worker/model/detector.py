@@ -2,8 +2,9 @@
 
 Six parts of a row's oddness are measured, each turned into its tail probability among the
 training rows, and fused by the mean of the three largest: what several parts say counts, whichever
-they are, and a part that is blind to this oddness does not dilute it. To the fused value the rarities of rare watched values
-and of unseen categories are added, and the sum is calibrated on held-out rows.
+they are, and a part that is blind to this oddness does not dilute it. To the fused value the
+rarities of rare watched values and of unseen categories are added; the sum is calibrated on
+held-out rows.
 
     marginal  how rare its values are, each by itself
     nearest   distance to the nearest centre in the space of reconstruction and doubled residual

@@ -58,6 +58,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     decoder: tuple[int, ...]
     curves: dict[str, CurveConfig]
     alert_rate: float
+    reached: float
 
 
 def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
@@ -94,6 +95,7 @@ def config_of(detector: Detector, kind: str) -> DetectorConfig:
             for name, curve in _curves(detector).items()
         },
         alert_rate=detector.calibration.alert_rate,
+        reached=detector.calibration.reached,
     )
 
 
@@ -106,6 +108,9 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
     curves = {name: _curve(check, name, config) for name in _CURVES}
     if not 0 < config.alert_rate < 1:
         msg = f"alert_rate {config.alert_rate} is not between 0 and 1"
+        raise TensorsInvalid(msg)
+    if not 0 <= config.reached <= 1:
+        msg = f"reached {config.reached} is not between 0 and 1"
         raise TensorsInvalid(msg)
     return Detector(
         schema=schema,
@@ -127,6 +132,7 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
             latent=curves["calibrated.latent"],
             error=curves["calibrated.error"],
             alert_rate=config.alert_rate,
+            reached=config.reached,
         ),
     )
 
