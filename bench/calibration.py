@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from bench.quality.sources import Floats
+    from worker.model.calibration import Calibration
     from worker.model.detector import Detector
     from worker.model.schema import Columns
 
@@ -31,8 +32,6 @@ RATES: Final = (1e-2, 1e-3)
 ROWS_PER_RATE: Final = 10
 """So many rows must be expected above a score before its share tells anything."""
 SEEDS: Final = (0, 1, 2)
-DECIMALS: Final = 3
-"""Scores alike to so many are the same: the last digits vary with the batch."""
 SHIFT_RECORDS: Final = (200, 1000)
 SHIFT_SHARE: Final = 0.06
 
@@ -100,10 +99,10 @@ def check(name: str, detector: Detector, normal: Columns) -> Checked:
         calibrated=calibrated,
         rows=len(score),
         ratios=tuple(ratio(score, rate) for rate in RATES),
-        distance=distance(10 ** -np.round(score, DECIMALS)),
+        distance=distance(10**-score),
         chance=0.83 * math.sqrt(1 / calibrated + 1 / len(score)),
         begins=begins(score),
-        noticed=noticed(score),
+        noticed=noticed(score, detector.calibration),
     )
 
 
@@ -118,9 +117,9 @@ def begins(score: Floats) -> int | None:
     return int(np.flatnonzero(is_shift)[0]) if is_shift.any() else None
 
 
-def noticed(score: Floats) -> int | None:
+def noticed(score: Floats, calibration: Calibration) -> int | None:
     """After how many records the worker first calls the calibration broken; None for never."""
-    watch = CalibrationWatch()
+    watch = CalibrationWatch(calibration)
     for start in range(0, len(score), BLOCK_RECORDS):
         if watch.saw(score[start : start + BLOCK_RECORDS]).broken is not None:
             return start + BLOCK_RECORDS

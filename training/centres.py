@@ -24,6 +24,9 @@ ELLIPSOID_SHARE: Final = 0.75
 ELLIPSOID_STEPS: Final = 5
 RIDGE: Final = 1e-2
 """Share of the mean variance that is added to that of every direction, more for few rows."""
+VARIANCE_MIN: Final = 1e-2
+"""Mean variance of activations that is taken to be there at least: where all rows are alike, float
+noise is no unit of distance."""
 _ROWS_AT_ONCE: Final = 2048
 
 
@@ -51,7 +54,7 @@ def fit_ellipsoid(table: Floats32) -> Ellipsoid:
         mean = rows[kept].mean(axis=0)
         scatter = np.cov(rows[kept].T).reshape(rows.shape[1], -1)
         ridge = max(RIDGE, _shrinkage(scatter, int(kept.sum()))) * max(
-            np.trace(scatter) / len(scatter), 1e-9
+            np.trace(scatter) / len(scatter), VARIANCE_MIN
         )
         precision = np.linalg.inv(scatter + ridge * np.eye(len(scatter)))
         whitener = np.linalg.cholesky(precision)

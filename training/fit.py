@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -13,8 +14,11 @@ from training.densities import fit_marginals
 from training.networks import NetworkSettings, train_autoencoder
 from training.scales import fit_scaler
 from training.tails import fit_curve, fit_exponential_curve
-from worker.model.calibration import Calibration
+from worker.model.calibration import SCORE_WATCHED, Calibration
 from worker.model.detector import PARTS, Detector, views_of
+
+RARITY_SCALE: Final = 1 / math.log(10)
+"""Scale of a tail in which a rarity is what it says: where no row tells another one."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,22 +68,33 @@ def fit_detector(
         joints=fit_centres(np.hstack([rebuilt, 2 * (t_view - rebuilt)]), count, rng),
         activations=fit_ellipsoid(activations),
         part_tails=(curve,) * len(PARTS),
+        unseen_shares=np.zeros(len(schema.categories)),
         calibration=Calibration(curve, curve, curve, settings.alert_rate),
     )
     return _calibrated(unfitted, fit, calibrate)
 
 
 def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detector:
-    """The part curves from the rows that were learned, the calibration from the others."""
-    tails = tuple(fit_exponential_curve(part) for part in detector.measure(fit))
+    """The part curves from the rows that were learned, all else from the others.
+
+    What is calibrated is what is scored: the fused parts and the rarities added to them.
+    """
+    sizes = np.array([len(f.categories) for f in detector.schema.categories], dtype=np.int64)
     measured = detector.measure(calibrate)
-    with_tails = replace(detector, part_tails=tails)
+    fitted = replace(
+        detector,
+        part_tails=tuple(fit_exponential_curve(part) for part in detector.measure(fit)),
+        unseen_shares=(calibrate.codes >= sizes).mean(axis=0),
+    )
+    raw = fitted.fuse(measured) + fitted.surprises(calibrate).rarities.sum(axis=1)
+    score = fit_curve(raw, RARITY_SCALE)
     return replace(
-        with_tails,
+        fitted,
         calibration=Calibration(
-            score=fit_curve(with_tails.fuse(measured)),
+            score=score,
             latent=fit_curve(measured.latent),
             error=fit_curve(measured.error),
             alert_rate=detector.calibration.alert_rate,
+            reached=float((score(raw) >= SCORE_WATCHED).mean()),
         ),
     )

@@ -176,7 +176,8 @@ def test_a_rare_value_beside_a_fault_is_one_of_the_reasons_with_its_part_of_the_
     odd = columns_of([changed(changed(reading, "load", 1e12), "site", "south")])
     contributions = explain(detector(), odd).contributions[0]
     site = contributions[SCHEMA.names.index("site")]
-    assert site == pytest.approx(3 / detector().score(odd).score[0])
+    fused = detector().fuse(detector().measure(odd))[0]
+    assert site == pytest.approx(3 / (fused + 3))
     assert SCHEMA.names[int(contributions.argmax())] == "load"
 
 

@@ -2,8 +2,9 @@
 
 Six parts of a row's oddness are measured, each turned into its tail probability among the
 training rows, and fused by the mean of the three largest: what several parts say counts, whichever
-they are, and a part that is blind to this oddness does not dilute it. The fused value is calibrated
-on held-out rows.
+they are, and a part that is blind to this oddness does not dilute it. To the fused value the
+rarities of rare watched values and of unseen categories are added; the sum is calibrated on
+held-out rows.
 
     marginal  how rare its values are, each by itself
     nearest   distance to the nearest centre in the space of reconstruction and doubled residual
@@ -104,6 +105,17 @@ class Scores:
         return KINDS[self.kinds[row]] if self.flagged[row] else None
 
 
+class Surprises(NamedTuple):
+    """What rare and new values add: float64 (n, categories + watched), 0 where all is usual.
+
+    rarities: -log10 of how many normal records hold such a value, part of what is calibrated;
+    alarms: added to the score by itself.
+    """
+
+    rarities: Floats
+    alarms: Floats
+
+
 class Views(NamedTuple):
     """What scaler and network make of n rows.
 
@@ -151,7 +163,11 @@ def _likeliest(scaler: Scaler, network: Network, columns: Columns) -> NDArray[np
 
 @dataclass(frozen=True)
 class Detector:
-    """A trained model; `part_tails` are the curves of PARTS on the training rows."""
+    """A trained model; `part_tails` are the curves of PARTS on the training rows.
+
+    unseen_shares: float64 (categories,), the share of calibration rows whose category training did
+    not list; 0 where an unseen one is a signal by itself.
+    """
 
     schema: FeatureSchema
     scaler: Scaler
@@ -160,17 +176,19 @@ class Detector:
     joints: Centres
     activations: Ellipsoid
     part_tails: tuple[TailCurve, ...]
+    unseen_shares: Floats
     calibration: Calibration
 
     def score(self, columns: Columns) -> Scores:
         """Score every row of `columns`, which must have this schema's layout."""
         parts = self.measure(columns)
         calibration = self.calibration
-        measured = calibration.score(self.fuse(parts))
-        surprise = self.surprises(columns).sum(axis=1)
-        score = measured + surprise
+        fused = self.fuse(parts)
+        surprises = self.surprises(columns)
+        alarm = surprises.alarms.sum(axis=1)
+        score = calibration.score(fused + surprises.rarities.sum(axis=1)) + alarm
         flagged = score >= calibration.threshold
-        is_watched = (measured < calibration.threshold) | (surprise >= calibration.threshold)
+        is_watched = (calibration.score(fused) < calibration.threshold) | (alarm > 0)
         return Scores(
             score=score,
             latent_distance=parts.latent,
@@ -200,26 +218,29 @@ class Detector:
         return fused
 
     def novelties(self, columns: Columns) -> NDArray[np.bool_]:
-        """Bool (n, categories + watched): what training never saw; a signal by itself."""
-        sizes = np.array([len(f.categories) for f in self.schema.categories], dtype=np.int64)
+        """Bool (n, categories + watched): what no row of training held; a signal by itself."""
         constant = np.array([w.other_share == 0 for w in self.schema.watched], dtype=bool)
-        return np.hstack([columns.codes >= sizes, (columns.watched > 0) & constant])
+        is_unseen = self._unseen(columns) & (self.unseen_shares == 0)
+        return np.hstack([is_unseen, (columns.watched > 0) & constant])
 
-    def surprises(self, columns: Columns) -> Floats:
-        """What each category and watched value adds to the score: (n, categories + watched).
+    def surprises(self, columns: Columns) -> Surprises:
+        """What each category and watched value adds.
 
-        A value never seen is an alarm by itself; a rare one of a watched path adds its rarity, as
-        rarities of what has nothing to do with each other are added: in the mean of the parts a
+        A value never seen is an alarm by itself. That of a rare one is added to the fused rarity,
+        as rarities of what has nothing to do with each other are added: in the mean of the parts a
         value that stood in one training record of ten thousand would hardly count.
         """
-        novelties = self.novelties(columns)
-        surprises: Floats = np.where(novelties, self.calibration.threshold + 1, 0.0)
-        first = len(self.schema.categories)
-        for j, watched in enumerate(self.schema.watched):
-            if watched.other_share > 0:
-                rarity = -math.log10(watched.other_share)
-                surprises[:, first + j] = (columns.watched[:, j] > 0) * rarity
-        return surprises
+        alarms = np.where(self.novelties(columns), self.calibration.threshold + 1, 0.0)
+        shares = [*self.unseen_shares, *(w.other_share for w in self.schema.watched)]
+        rarity = np.array([-math.log10(share) if share > 0 else 0.0 for share in shares])
+        return Surprises(
+            rarities=np.hstack([self._unseen(columns), columns.watched > 0]) * rarity,
+            alarms=alarms,
+        )
+
+    def _unseen(self, columns: Columns) -> NDArray[np.bool_]:
+        sizes = np.array([len(f.categories) for f in self.schema.categories], dtype=np.int64)
+        return np.asarray(columns.codes >= sizes)
 
     def joint_space(self, t_view: Floats32, rebuilt: Floats32) -> Floats32:
         """[reconstruction, 2 * residual], float32 (n, 2 d): what the joint centres live in."""

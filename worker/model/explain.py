@@ -4,8 +4,8 @@ Of the features that lead by joint distance, and of the rarest value, each is gi
 network expects beside all others, and the row is measured again: what falls is the feature's
 share. (A distance alone blames the neighbours too, whose reconstruction a culprit spoils.) The
 others share no more of the score than is left of it once the first one is mended, and what is
-expected of them is told without it. What a changed constant or an unseen category adds to the
-score is its own. Knows nothing of events.
+expected of them is told without it. What a changed constant, a rare value or an unseen
+category adds to the score is its own. Knows nothing of events.
 """
 
 from __future__ import annotations
@@ -103,9 +103,12 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     expected = np.where(is_first, expected, _expected(detector, without, columns.codes, at))
     left = 1 - falls[first] / np.maximum(fused, _TINY)
     shares = _limited(weights * _is_other(columns, expected), is_first, left)
-    measured = shares * detector.calibration.score(fused)[:, None]
     surprises = detector.surprises(columns)
-    contributions = _with_surprises(measured, surprises, len(detector.schema.numbers))
+    raw = fused + surprises.rarities.sum(axis=1)
+    unit = (detector.calibration.score(raw) / np.maximum(raw, _TINY))[:, None]
+    added = surprises.rarities * unit + surprises.alarms
+    measured = shares * fused[:, None] * unit
+    contributions = _with_surprises(measured, added, len(detector.schema.numbers))
     return Explanation(contributions, expected, detector.scaler.deviations(columns.codes))
 
 

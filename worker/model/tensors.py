@@ -59,6 +59,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     decoder: tuple[int, ...]
     curves: dict[str, CurveConfig]
     alert_rate: float
+    reached: float
 
 
 def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
@@ -78,6 +79,7 @@ def arrays_of(detector: Detector) -> dict[str, NDArray[np.generic]]:
     arrays["joints.penalty"] = detector.joints.penalty
     arrays["activations.mean"] = detector.activations.mean
     arrays["activations.whitener"] = detector.activations.whitener
+    arrays["unseen_shares"] = detector.unseen_shares
     for name, curve in _curves(detector).items():
         arrays[f"curve.{name}.values"] = curve.values
         arrays[f"curve.{name}.rarities"] = curve.rarities
@@ -96,6 +98,7 @@ def config_of(detector: Detector, kind: str) -> DetectorConfig:
             for name, curve in _curves(detector).items()
         },
         alert_rate=detector.calibration.alert_rate,
+        reached=detector.calibration.reached,
     )
 
 
@@ -108,6 +111,9 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
     curves = {name: _curve(check, name, config) for name in _CURVES}
     if not 0 < config.alert_rate < 1:
         msg = f"alert_rate {config.alert_rate} is not between 0 and 1"
+        raise TensorsInvalid(msg)
+    if not 0 <= config.reached <= 1:
+        msg = f"reached {config.reached} is not between 0 and 1"
         raise TensorsInvalid(msg)
     return Detector(
         schema=schema,
@@ -123,11 +129,13 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
             whitener=check.floats32("activations.whitener", (units, units)),
         ),
         part_tails=tuple(curves[name] for name in PARTS),
+        unseen_shares=_shares(check, len(schema.categories)),
         calibration=Calibration(
             score=curves["calibrated.score"],
             latent=curves["calibrated.latent"],
             error=curves["calibrated.error"],
             alert_rate=config.alert_rate,
+            reached=config.reached,
         ),
     )
 
@@ -266,6 +274,14 @@ def _centres(check: _Checked, name: str, width: int) -> Centres:
         msg = f"{name} has no centres"
         raise TensorsInvalid(msg)
     return Centres(centres, check.floats32(f"{name}.penalty", (len(centres),)))
+
+
+def _shares(check: _Checked, categories: int) -> NDArray[np.float64]:
+    shares = check.floats64("unseen_shares", (categories,))
+    if not ((shares >= 0) & (shares <= 1)).all():
+        msg = "unseen_shares are not between 0 and 1"
+        raise TensorsInvalid(msg)
+    return shares
 
 
 def _curve(check: _Checked, name: str, config: DetectorConfig) -> TailCurve:

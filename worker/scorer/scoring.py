@@ -30,7 +30,7 @@ class ScoringModel:
         self._detector = artifact.detector
         self._upgrades = Upgrades(artifact.detector.schema)
         self._settled: Columns | None = None
-        self._calibration = CalibrationWatch()
+        self._calibration = CalibrationWatch(artifact.detector.calibration)
         self.artifact = artifact
         calibration = artifact.detector.calibration
         self._note = ModelNote(

@@ -70,8 +70,8 @@ class TestFitting:
     def test_calibration_knows_its_rows(self) -> None:
         calibration = detector().calibration
         assert calibration.score.rows == 400
-        assert not calibration.is_extrapolated
-        assert replace(calibration, alert_rate=1e-4).is_extrapolated
+        assert not replace(calibration, alert_rate=5 / 400).is_extrapolated
+        assert replace(calibration, alert_rate=1e-2).is_extrapolated
 
     def test_steps_are_told(self) -> None:
         told: list[int] = []

@@ -157,7 +157,7 @@ class TestManifest:
             promoted=True, reasons=(f"first model: {seen} of 100 hold-out records flagged",)
         )
         assert loaded.detector.calibration.alert_rate == outcome.alert_rate == SMALL.alert_rate
-        assert outcome.supported_rate == 1 / 100
+        assert outcome.supported_rate == 5 / 100
 
     def test_the_model_finds_the_absurd(
         self, outcome: Outcome, store: DirectoryArtifactStore

@@ -85,6 +85,73 @@ class TestContamination:
             curves.append(fit_curve(values))
         assert (curves[0].shape, curves[0].scale) == (curves[1].shape, curves[1].scale)
 
+    def test_a_handful_of_many_rows_sets_no_threshold(self) -> None:
+        dirty = draws("normal", 40_000)
+        dirty[:40] = 50.0
+        assert fit_curve(dirty)(np.array([50.0]))[0] > 5
+
+
+class TestManyRows:
+    """What fifty of them show is believed."""
+
+    @staticmethod
+    def with_mode(rows: int, seed: int) -> Floats:
+        rng = np.random.default_rng(seed)
+        is_rare = rng.random(rows) < 0.003
+        return np.where(is_rare, 30 + rng.normal(size=rows), np.abs(rng.normal(size=rows)))
+
+    @pytest.mark.parametrize("rarity", [2.0, 2.5, 2.9, 4.0])
+    def test_a_rare_kind_of_normal_rows_is_as_rare_as_it_is(self, rarity: float) -> None:
+        curve = fit_curve(self.with_mode(40_000, seed=0))
+        found = share_above(curve, self.with_mode(NEW, seed=100), rarity)
+        assert found <= 1.3 * 10**-rarity
+
+    @pytest.mark.parametrize("kind", DRAWS)
+    def test_the_least_rate_that_is_shown_is_what_comes(self, kind: str) -> None:
+        curve = fit_curve(draws(kind, 40_000))
+        found = share_above(curve, draws(kind, NEW, seed=100), curve.supported)
+        assert found == pytest.approx(50 / 40_000, rel=0.4)
+
+
+class TestAtoms:
+    """Values that many rows share, told apart by nothing but the noise of single precision."""
+
+    LEVELS = np.array([0.0, 0.004, 0.3, 1.7])
+    NOISE = 1e-6
+
+    def values(self, seed: int, rows: int = ROWS) -> Floats:
+        rng = np.random.default_rng(seed)
+        return rng.choice(self.LEVELS, rows, p=[0.5, 0.3, 0.15, 0.05]) + self.NOISE * rng.random(
+            rows
+        )
+
+    @pytest.mark.parametrize("fit", [fit_curve, fit_exponential_curve])
+    def test_noise_changes_no_rarity(
+        self, fit: Callable[[Floats], Callable[[Floats], Floats]]
+    ) -> None:
+        curve = fit(self.values(seed=0))
+        rarities = [curve(self.LEVELS + off * self.NOISE) for off in (-2, 0, 1, 3)]
+        np.testing.assert_allclose(rarities, [rarities[1]] * 4, rtol=0, atol=1e-3)
+        assert rarities[1][:3] == pytest.approx(-np.log10([1, 0.5, 0.2]), abs=0.05)
+
+    @pytest.mark.parametrize("fit", [fit_curve, fit_exponential_curve])
+    def test_a_jump_is_clear_and_no_more_than_that(
+        self, fit: Callable[[Floats], Callable[[Floats], Floats]]
+    ) -> None:
+        curve = fit(self.values(seed=0))
+        hair, jump = curve(np.array([1.701, 40.0]))
+        assert hair < np.log10(ROWS + 1)
+        assert 5 < jump < 1000
+
+    @pytest.mark.parametrize("fit", [fit_curve, fit_exponential_curve])
+    def test_one_value_and_its_noise(
+        self, fit: Callable[[Floats], Callable[[Floats], Floats]]
+    ) -> None:
+        noise = self.NOISE * np.random.default_rng(0).random(ROWS)
+        curve = fit(noise)
+        assert (curve(noise) < 1e-2).all()
+        assert curve(np.array([1.0]))[0] > 5
+
 
 class TestShape:
     @pytest.mark.parametrize("fit", [fit_curve, fit_exponential_curve])
@@ -132,7 +199,7 @@ class TestShape:
     def test_it_says_how_many_rows_support_it(self) -> None:
         curve = fit_curve(draws("normal", 1000))
         assert curve.rows == 1000
-        assert curve.supported == pytest.approx(3)
+        assert curve.supported == pytest.approx(-np.log10(0.005))
 
     def test_its_knots_are_bounded_whatever_the_rows(self) -> None:
         curve = fit_curve(draws("gamma", 50_000))

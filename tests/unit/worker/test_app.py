@@ -186,7 +186,7 @@ class TestRunning:
         assert (seen["/livez"], seen["/readyz"]) == ("alive\n", "running\n")
         status = msgspec.json.decode(seen["/status"])
         assert (status["topic"], status["group"]) == (TOPIC, f"latentwatch.{TOPIC}")
-        assert (status["model"]["alert_rate"], status["model"]["supported_rate"]) == (0.01, 0.002)
+        assert (status["model"]["alert_rate"], status["model"]["supported_rate"]) == (0.01, 0.01)
         assert status["calibration"]["broken"] is None
         assert scored(broker) == 21
         assert len(broker.records(f"{TOPIC}.dlq")) == 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from worker.model.calibration import SEVERITIES, Calibration, TailCurve, severity
+from worker.model.calibration import SEVERITIES, Calibration, TailCurve, severity, shown_share
 
 
 def curve(shape: float = 0.0, rows: int = 1000) -> TailCurve:
@@ -42,15 +43,23 @@ def test_the_rarity_rises_strictly_and_stays_finite(shape: float) -> None:
     assert rarities[0] >= 0
 
 
-def test_calibration_rows_support_rarities_up_to_one_in_as_many() -> None:
-    assert curve(rows=1000).supported == 3.0
+@pytest.mark.parametrize(
+    ("rows", "share"),
+    [(20, 0.05), (100, 0.05), (500, 0.01), (1000, 0.005), (10_000, 0.005), (50_000, 1e-3)],
+)
+def test_calibration_rows_show_what_enough_of_them_lie_beyond(rows: int, share: float) -> None:
+    assert shown_share(rows) == pytest.approx(share)
+    assert curve(rows=rows).supported == pytest.approx(-math.log10(share))
+    calibration = Calibration(curve(rows=rows), curve(), curve(), alert_rate=0.9 * share)
+    assert calibration.supported_rate == pytest.approx(share)
+    assert calibration.is_extrapolated
+    assert not replace(calibration, alert_rate=1.1 * share).is_extrapolated
 
 
 @pytest.mark.parametrize(("alert_rate", "threshold"), [(0.01, 2.0), (1e-4, 4.0)])
 def test_the_threshold_follows_from_the_alert_rate(alert_rate: float, threshold: float) -> None:
     calibration = Calibration(curve(), curve(), curve(), alert_rate)
     assert calibration.threshold == threshold
-    assert calibration.is_extrapolated == (threshold > 3)
 
 
 @pytest.mark.parametrize(

@@ -253,14 +253,14 @@ def test_each_model_that_is_taken_into_use_is_told_of() -> None:
     assert told == ["v1", "v2"]
 
 
-@pytest.mark.parametrize(("alert_rate", "warnings"), [(0.002, 0), (0.001, 1)])
+@pytest.mark.parametrize(("alert_rate", "warnings"), [(0.01, 0), (0.009, 1)])
 def test_an_alert_rate_beyond_what_the_calibration_supports_is_warned_of(
     alert_rate: float, warnings: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has 500 records."""
+    """It has 500 records, five of which show a rate of 1 %."""
     made = artifact()
     calibration = replace(made.detector.calibration, alert_rate=alert_rate)
     asked = Artifact(replace(made.detector, calibration=calibration), made.about)
     ReloadingScorer(FakeStore(), RecordingMetrics(), ScoringModel(asked, "v1"), 1)
-    found = [m for m in caplog.messages if "its calibration supports no less than 0.002" in m]
+    found = [m for m in caplog.messages if "its calibration supports no less than 0.01" in m]
     assert len(found) == warnings

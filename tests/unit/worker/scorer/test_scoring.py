@@ -24,7 +24,7 @@ def upgraded(count: int) -> list[dict[str, object]]:
 def test_it_tells_its_version_and_how_it_was_made() -> None:
     model = ScoringModel(artifact(), "v1")
     assert model.note == ModelNote(
-        "v1", "2026-01-02T03:04:05Z", alert_rate=0.01, threshold=2.0, supported_rate=1 / 500
+        "v1", "2026-01-02T03:04:05Z", alert_rate=0.01, threshold=2.0, supported_rate=5 / 500
     )
     assert model.schema == SCHEMA
 
