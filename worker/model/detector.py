@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.schema import SETTLED_CODE, Columns
+from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -192,21 +192,27 @@ class Detector:
         return fused
 
     def novelties(self, columns: Columns) -> NDArray[np.bool_]:
-        """Bool (n, categories + watched): what training never saw; a signal by itself."""
+        """Bool, a column for each of the schema's names: what training never saw.
+
+        A signal by itself: that what every record had is absent, a new category, another constant.
+        """
         sizes = np.array([len(f.categories) for f in self.schema.categories], dtype=np.int64)
         constant = np.array([w.other_share == 0 for w in self.schema.watched], dtype=bool)
-        return np.hstack([columns.codes >= sizes, (columns.watched > 0) & constant])
+        is_gone = np.isnan(columns.numbers) & ~np.signbit(columns.numbers)
+        absent = np.hstack([is_gone, columns.codes == MISSING_CODE]) & self.schema.always_there
+        absent[:, is_gone.shape[1] :] |= columns.codes >= sizes
+        return np.hstack([absent, (columns.watched > 0) & constant])
 
     def surprises(self, columns: Columns) -> Floats:
-        """What each category and watched value adds to the score: (n, categories + watched).
+        """What each of the schema's names adds to the score: (n, names).
 
-        A value never seen is an alarm by itself; a rare one of a watched path adds its rarity, as
+        What was never seen is an alarm by itself; a rare one of a watched path adds its rarity, as
         rarities of what has nothing to do with each other are added: in the mean of the parts a
         value that stood in one training record of ten thousand would hardly count.
         """
         novelties = self.novelties(columns)
         surprises: Floats = np.where(novelties, self.calibration.threshold + 1, 0.0)
-        first = len(self.schema.categories)
+        first = len(self.schema.features)
         for j, watched in enumerate(self.schema.watched):
             if watched.other_share > 0:
                 rarity = -math.log10(watched.other_share)

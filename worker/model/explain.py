@@ -3,7 +3,7 @@
 Of the features that make up the joint distance most, each is given the value that the network
 expects beside all others, and the row is measured again: what falls is the feature's share. (A
 distance alone blames the neighbours too, whose reconstruction a culprit spoils.) What a changed
-constant or an unseen category adds to the score is its own. Knows nothing of events.
+constant, an unseen category or an absence adds to the score is its own. Knows nothing of events.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     shares = _shares(_shares(falls) + DISTANCE_WEIGHT * _shares(near))
     measured = shares * detector.calibration.score(fused)[:, None]
     surprises = detector.surprises(columns)
-    contributions = _with_surprises(measured, surprises, len(detector.schema.numbers))
+    contributions = _with_surprises(measured, surprises)
     return Explanation(contributions, expected)
 
 
@@ -146,14 +146,13 @@ def _shares(weights: Floats) -> Floats:
     return shares
 
 
-def _with_surprises(measured: Floats, surprises: Floats, numbers: int) -> Floats:
+def _with_surprises(measured: Floats, surprises: Floats) -> Floats:
     """Shares over all names of a score: of what was measured and of what was added to it.
 
     A row in which all is as expected is explained by all alike.
     """
-    parts = np.full((len(measured), numbers + surprises.shape[1]), np.finfo(float).tiny)
+    parts = surprises + np.finfo(float).tiny
     parts[:, : measured.shape[1]] += measured
-    parts[:, numbers:] += surprises
     return _shares(parts)
 
 
