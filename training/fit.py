@@ -68,7 +68,7 @@ def fit_detector(
         joints=fit_centres(np.hstack([rebuilt, 2 * (t_view - rebuilt)]), count, rng),
         activations=fit_ellipsoid(activations),
         part_tails=(curve,) * len(PARTS),
-        unseen_shares=np.zeros(len(schema.categories)),
+        unseen_shares=np.zeros(len(schema.features)),
         calibration=Calibration(curve, curve, curve, settings.alert_rate),
     )
     return _calibrated(unfitted, fit, calibrate)
@@ -79,12 +79,11 @@ def _calibrated(detector: Detector, fit: Columns, calibrate: Columns) -> Detecto
 
     What is calibrated is what is scored: the fused parts and the rarities added to them.
     """
-    sizes = np.array([len(f.categories) for f in detector.schema.categories], dtype=np.int64)
     measured = detector.measure(calibrate)
     fitted = replace(
         detector,
         part_tails=tuple(fit_exponential_curve(part) for part in detector.measure(fit)),
-        unseen_shares=(calibrate.codes >= sizes).mean(axis=0),
+        unseen_shares=detector.unseen(calibrate).mean(axis=0),
     )
     raw = fitted.fuse(measured) + fitted.surprises(calibrate).rarities.sum(axis=1)
     score = fit_curve(raw, RARITY_SCALE)

@@ -80,32 +80,35 @@ def _reined_in(numbers: Floats) -> Floats:
     low = ordered[np.minimum(ends, (present - 1) // 2), at]
     high = ordered[np.maximum(present - 1 - ends, present // 2), at]
     with np.errstate(over="ignore", invalid="ignore"):
-        size = np.where(high > low, high - low, np.where(low == 0, 1.0, np.abs(low)))
+        size = np.where(high > low, high - low, np.abs(low))
+        for j in np.flatnonzero(size == 0):  # zeros have no size: that of the few others, 1 at most
+            others = np.abs(numbers[:, j])
+            size[j] = np.median(others[others > 0]).clip(0, 1) if (others > 0).any() else 1.0
         reined: Floats = np.clip(numbers, low - FAR * size, high + FAR * size)
     return reined
 
 
 def _jumping(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
     """The deviations of number columns, with the unit of a jump where the value never changes."""
-    centre, spread = centre[: numbers.shape[1]], spread[: numbers.shape[1]]
-    size = np.abs(centre)
+    centre, spread = np.abs(centre[: numbers.shape[1]]), spread[: numbers.shape[1]]
     with np.errstate(invalid="ignore", over="ignore"):
         moved = np.nanmax(numbers, axis=0) - np.nanmin(numbers, axis=0)
-    still = moved <= STILL_SHARE * (1 + size)
-    return np.where(still, STILL_UNIT * np.where(size > STILL_SHARE, size, 1.0), spread)
+    still = moved <= STILL_SHARE * np.nanmax(np.abs(numbers), axis=0)
+    jump = np.where(centre > 0, STILL_UNIT * centre, STILL_UNIT)
+    return np.where(still, np.maximum(jump, np.finfo(np.float64).tiny), spread)
 
 
 def _moments(raw: Floats) -> tuple[Floats, Floats]:
     """Mean and deviation of each column over its present values; 1 where it does not vary.
 
-    Also 0 and 1 where they lie beyond a double.
+    In units of the column's largest power of two, so that no square leaves the range of a double.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = np.nanmean(raw, axis=0)
-        spread = np.nanstd(raw, axis=0)
-    centre = np.where(np.isfinite(mean), mean, 0.0)
-    still = ~(spread > STILL_SHARE * (1 + np.abs(centre))) | ~np.isfinite(spread)
-    return centre, np.where(still, 1.0, spread)
+    largest = np.nanmax(np.abs(raw), axis=0)
+    unit = np.ldexp(1.0, np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
+    scaled = raw / unit
+    mean, deviation = np.nanmean(scaled, axis=0), np.nanstd(scaled, axis=0)
+    still = ~(deviation > STILL_SHARE * largest / unit)
+    return mean * unit, np.where(still, 1.0, deviation * unit)
 
 
 def _heavy(numbers: Floats, centre: Floats, spread: Floats) -> NDArray[np.int64]:

@@ -30,6 +30,11 @@ EMPTY_SHARE_TOLD: Final = 0.2
 """Where so many records are, they may well be what somebody wants to have watched."""
 USUAL_SHARE_MIN: Final = 0.02
 """It is usual to lack so many features where so large a share of the records does."""
+TAIL_FALL: Final = 0.6
+"""To lack more is usual as well while at most this share of the records that lack so many do: so
+the counts fall where fields are missing by chance, and not where records are cut off."""
+TAIL_STEPS: Final = 20
+"""Steps in which all features are gone through for it; at least one feature each."""
 DISCOVERY_RECORDS: Final = 10_000
 """Records that discovery looks at, in runs evenly over the stretch."""
 _ROWS_AT_ONCE: Final = 4096
@@ -178,11 +183,23 @@ def _with_usual(schema: FeatureSchema, stretch: Stretch, reader: Reader) -> Feat
     sample = runs_of(stretch.records, DISCOVERY_RECORDS)
     columns = reader.decode([record.value for record in sample], lenient).columns
     missing = np.isnan(columns.numbers).sum(1) + (columns.codes == MISSING_CODE).sum(1)
-    shares = [(missing >= count).mean() if len(missing) else 0 for count in range(1, most + 1)]
-    usual = sum(bool(share >= USUAL_SHARE_MIN) for share in shares)
     return msgspec.structs.replace(
-        _described(lenient, columns), missing_usual=usual, empty_records=False
+        _described(lenient, columns), missing_usual=_usual(missing, most), empty_records=False
     )
+
+
+def _usual(missing: NDArray[np.int64], most: int) -> int:
+    """How many features records commonly lack, `most` at most: with the tail, and a step beyond.
+
+    A record with more missing by chance than any before it is no damage.
+    """
+    reached = np.bincount(missing, minlength=most + 2)[::-1].cumsum()[::-1] / max(len(missing), 1)
+    usual = int((reached[1 : most + 1] >= USUAL_SHARE_MIN).sum())
+    step = -(-most // TAIL_STEPS)
+    tail = usual
+    while tail and tail + step <= most and 0 < reached[tail + step] <= TAIL_FALL * reached[tail]:
+        tail += step
+    return min(tail + step, most) if tail > usual else usual
 
 
 def _described(schema: FeatureSchema, columns: Columns) -> FeatureSchema:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -108,7 +109,11 @@ def test_where_the_category_is_missing_now_and_then_any_of_its_levels_is_normal(
         codes[::25, 0] = MISSING_CODE
         return replace(columns, codes=codes)
 
-    found = fit_detector(with_gaps(samples(2000, 1)), with_gaps(samples(1000, 2)), SCHEMA, SETTINGS)
+    features = tuple(
+        msgspec.structs.replace(feature, missing_share=0.04) for feature in SCHEMA.features
+    )
+    schema = FeatureSchema(features=features)
+    found = fit_detector(with_gaps(samples(2000, 1)), with_gaps(samples(1000, 2)), schema, SETTINGS)
     assert found.scaler.groups.by.tolist() == [[0, 1]]
     rows = with_gaps(samples(2000, 4))
     flagged = found.score(rows).flagged[::25]

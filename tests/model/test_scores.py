@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.machines import SCHEMA, changed, columns_of, detector, fitted, readings
 from worker.model.detector import KINDS
-from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns
+from worker.model.explain import explain
+from worker.model.schema import MISSING_CODE, SETTLED_CODE, SETTLED_NUMBER, Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -154,7 +155,32 @@ def test_missing_values_in_every_combination_have_finite_scores() -> None:
     codes = np.where(mask[:, 6:], MISSING_CODE, columns.codes)
     scores = detector().score(Columns(numbers, codes, columns.watched))
     assert is_finite(scores)
-    assert "watched" not in {scores.kind(row) for row in range(len(scores))}
+    always = detector().schema.always_there
+    assert 0 < always.sum() < 8
+    is_watched = [scores.kind(row) == "watched" for row in range(len(scores))]
+    np.testing.assert_array_equal(is_watched, (mask & always).any(axis=1))
+
+
+@pytest.mark.parametrize("path", ["load", "state"])
+def test_what_every_record_had_is_a_signal_where_it_is_gone(path: str) -> None:
+    """Named as the reason, and scored as a category that was never seen."""
+    whole = readings(50, seed=7)
+    columns = columns_of([changed(reading, path, None) for reading in whole])
+    scores = detector().score(columns)
+    assert scores.flagged.all()
+    assert {scores.kind(row) for row in range(50)} == {"watched"}
+    names = detector().schema.names
+    leading = explain(detector(), columns).contributions.argmax(axis=1)
+    assert {names[place] for place in leading} == {path}
+
+
+def test_what_is_gone_for_good_and_accepted_is_no_signal() -> None:
+    columns = columns_of(readings(400, seed=7))
+    before = detector().score(columns).flagged.mean()
+    gone = columns.numbers.copy()
+    gone[:, [f.path for f in detector().schema.numbers].index("load")] = SETTLED_NUMBER
+    settled = Columns(gone, columns.codes, columns.watched)
+    assert detector().score(settled).flagged.mean() < before + 0.05
 
 
 def test_a_value_that_is_often_missing_is_mostly_not_flagged_where_it_is() -> None:

@@ -32,7 +32,10 @@ def columns(rows: Floats) -> Columns:
 def fitted(rows: Floats) -> Detector:
     """A detector that learned three quarters of the rows and was calibrated on the others."""
     schema = FeatureSchema(
-        features=tuple(Feature(path=f"x{i}", kind="number") for i in range(rows.shape[1]))
+        features=tuple(
+            Feature(path=f"x{i}", kind="number", missing_share=float(share))
+            for i, share in enumerate(np.isnan(rows).mean(axis=0))
+        )
     )
     cut = 3 * len(rows) // 4
     return fit_detector(columns(rows[:cut]), columns(rows[cut:]), schema, SETTINGS)

@@ -13,6 +13,7 @@ from training.discover.numbers import Numbers, boolean_markers, plain_numbers, t
 from training.discover.series import (
     CATEGORIES_MAX,
     RECORDS_PER_CATEGORY,
+    are_beyond_exact,
     are_codes,
     are_identifiers,
     are_whole,
@@ -40,6 +41,7 @@ TEXT_MAX: Final = 256
 """Characters of a constant at most; a longer one is a document."""
 TOO_MANY: Final = "a text with too many different values"
 TIME: Final = "a time"
+IDENTIFIER: Final = "whole numbers that name and do not measure: an identifier"
 GROWS: Final = "grows or falls from record to record: a time or a counter"
 
 
@@ -122,12 +124,14 @@ def _number(column: Column, numbers: Numbers) -> Verdict:
         return GROWS
     if are_times(array):
         return TIME
+    written = [column.values[place] for place in numbers.places]
+    if are_beyond_exact(array) and _are_digits(written):
+        return IDENTIFIER
     if are_whole(array):
         if are_identifiers(array):
-            return "whole numbers that name and do not measure: an identifier"
+            return IDENTIFIER
         if are_codes(array):
-            texts = [column.values[place] for place in numbers.places]
-            return _category(column.path, texts, numbers.absent)
+            return _category(column.path, written, numbers.absent)
     path = str(column.path)
     feature = Feature(
         path=path,
@@ -137,6 +141,12 @@ def _number(column: Column, numbers: Numbers) -> Verdict:
         absent=numbers.absent,
     )
     return NumberFeature(feature, numbers)
+
+
+def _are_digits(written: Sequence[Scalar]) -> bool:
+    """Whether numbers are written as digits alone; one that was measured has another form."""
+    digits = sum(isinstance(v, int) or (isinstance(v, str) and v.isdigit()) for v in written)
+    return digits >= TYPE_SHARE * len(written)
 
 
 def _are_states(numbers: Numbers) -> bool:

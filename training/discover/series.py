@@ -38,6 +38,8 @@ CODES_MAX: Final = 16
 """Different whole numbers of an enumeration at most, where its gaps are no wider than most."""
 CODE_GAPS: Final = 2
 """An enumeration's numbers have gaps: they span more than so many times as many as there are."""
+CODES_FEW: Final = 3
+"""So few numbers without a 0 are taken as written: 200, 400 and 500 may well be a protocol's."""
 NAME_GAPS: Final = 1_000
 """Numbers so far apart, on the average, name things however many there are of them."""
 NAMES_LEFT_OUT_GAPS: Final = 10_000
@@ -92,14 +94,18 @@ def rank_correlation(one: Floats, other: Floats) -> float:
 
 
 def are_whole(values: Floats) -> bool:
-    """Whether values are whole numbers."""
-    return bool((values == np.round(values)).mean() >= MOST)
+    """Whether values are whole numbers; beyond EXACT_MAX each is, and that tells nothing."""
+    whole = (values == np.round(values)) & (np.abs(values) <= EXACT_MAX)
+    return bool(whole.mean() >= MOST)
+
+
+def are_beyond_exact(values: Floats) -> bool:
+    """Whether values are larger than a double tells whole numbers apart."""
+    return float(np.median(np.abs(values))) > EXACT_MAX
 
 
 def are_identifiers(values: Floats) -> bool:
-    """Whether whole numbers name things and measure none: too large, or come again far apart."""
-    if float(np.median(np.abs(values))) > EXACT_MAX:
-        return True
+    """Whether whole numbers name things and measure none: they come again far apart."""
     common = _common(values, comes_again(len(values)))
     return (
         common is not None and len(common) > CATEGORIES_MAX and _gap(common) > NAMES_LEFT_OUT_GAPS
@@ -107,11 +113,16 @@ def are_identifiers(values: Floats) -> bool:
 
 
 def are_codes(values: Floats) -> bool:
-    """Whether whole numbers are a few that come again, with gaps between them: an enumeration."""
+    """Whether whole numbers are a few that come again, with gaps between them: an enumeration.
+
+    Counted in what divides all that come again: 0, 1, 2 s have no gaps, nor have 0, 1000, 2000 ms.
+    """
     common = _common(values, CODE_SHARE * len(values))
     if common is None or not 2 <= len(common) <= CATEGORIES_MAX:  # noqa: PLR2004 - one is a constant
         return False
-    span = common[-1] - common[0] + 1
+    as_written = len(common) <= CODES_FEW and common.all()
+    unit = 1 if as_written else _divisor(_again(values, comes_again(len(values))))
+    span = (common[-1] - common[0]) / unit + 1
     few = len(common) <= CODES_MAX and span > CODE_GAPS * len(common)
     return bool(few or _gap(common) > NAME_GAPS)
 
@@ -139,14 +150,17 @@ def comes_again(values: int) -> float:
 
 def _common(values: Floats, least: float) -> Floats | None:
     """The values that stand `least` times or more, where these are (nearly) all."""
-    different, counts = np.unique(values, return_counts=True)
-    again = counts >= max(least, 2)
-    if counts[again].sum() < MOST * len(values):
+    common = _again(values, least)
+    if np.isin(values, common).mean() < MOST or len(values) < RECORDS_PER_CATEGORY * len(common):
         return None
-    if len(values) < RECORDS_PER_CATEGORY * again.sum():
-        return None
-    common: Floats = different[again]
     return common
+
+
+def _again(values: Floats, least: float) -> Floats:
+    """The values that stand `least` times or more, and twice."""
+    different, counts = np.unique(values, return_counts=True)
+    again: Floats = different[counts >= max(least, 2)]
+    return again
 
 
 def _gap(common: Floats) -> float:
@@ -154,8 +168,13 @@ def _gap(common: Floats) -> float:
     steps = np.diff(common)
     if not len(steps) or steps.max() > EXACT_MAX:
         return 0.0
-    step = int(np.gcd.reduce(steps.astype(np.int64)))
-    return float((common[-1] - common[0]) / max(step, 1) / len(common))
+    return float((common[-1] - common[0]) / _divisor(steps) / len(common))
+
+
+def _divisor(values: Floats) -> int:
+    """The greatest whole number that divides all of the values that are whole."""
+    whole = values[(values == np.round(values)) & (np.abs(values) <= EXACT_MAX)]
+    return max(int(np.gcd.reduce(whole.astype(np.int64))), 1) if len(whole) else 1
 
 
 def _ranks(values: Floats) -> Floats:

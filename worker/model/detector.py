@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.schema import SETTLED_CODE
+from worker.model.schema import MISSING_CODE, SETTLED_CODE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,8 +165,8 @@ def _likeliest(scaler: Scaler, network: Network, columns: Columns) -> NDArray[np
 class Detector:
     """A trained model; `part_tails` are the curves of PARTS on the training rows.
 
-    unseen_shares: float64 (categories,), the share of calibration rows whose category training did
-    not list; 0 where an unseen one is a signal by itself.
+    unseen_shares: float64 (features,), the share of calibration rows that hold what training did
+    not list; 0 where that is a signal by itself.
     """
 
     schema: FeatureSchema
@@ -218,13 +218,16 @@ class Detector:
         return fused
 
     def novelties(self, columns: Columns) -> NDArray[np.bool_]:
-        """Bool (n, categories + watched): what no row of training held; a signal by itself."""
+        """Bool, a column for each of the schema's names: what no row of training held.
+
+        A signal by itself: that what every record had is absent, a new category, another constant.
+        """
         constant = np.array([w.other_share == 0 for w in self.schema.watched], dtype=bool)
-        is_unseen = self._unseen(columns) & (self.unseen_shares == 0)
-        return np.hstack([is_unseen, (columns.watched > 0) & constant])
+        is_new = self.unseen(columns) & (self.unseen_shares == 0)
+        return np.hstack([is_new, (columns.watched > 0) & constant])
 
     def surprises(self, columns: Columns) -> Surprises:
-        """What each category and watched value adds.
+        """What each of the schema's names adds.
 
         A value never seen is an alarm by itself. That of a rare one is added to the fused rarity,
         as rarities of what has nothing to do with each other are added: in the mean of the parts a
@@ -234,13 +237,20 @@ class Detector:
         shares = [*self.unseen_shares, *(w.other_share for w in self.schema.watched)]
         rarity = np.array([-math.log10(share) if share > 0 else 0.0 for share in shares])
         return Surprises(
-            rarities=np.hstack([self._unseen(columns), columns.watched > 0]) * rarity,
+            rarities=np.hstack([self.unseen(columns), columns.watched > 0]) * rarity,
             alarms=alarms,
         )
 
-    def _unseen(self, columns: Columns) -> NDArray[np.bool_]:
+    def unseen(self, columns: Columns) -> NDArray[np.bool_]:
+        """Bool (n, features): a category not listed, or the absence of what was always there.
+
+        An absence that has come to stay, a NaN with its sign set, is not among them.
+        """
         sizes = np.array([len(f.categories) for f in self.schema.categories], dtype=np.int64)
-        return np.asarray(columns.codes >= sizes)
+        is_gone = np.isnan(columns.numbers) & ~np.signbit(columns.numbers)
+        absent = np.hstack([is_gone, columns.codes == MISSING_CODE]) & self.schema.always_there
+        absent[:, is_gone.shape[1] :] |= columns.codes >= sizes
+        return absent
 
     def joint_space(self, t_view: Floats32, rebuilt: Floats32) -> Floats32:
         """[reconstruction, 2 * residual], float32 (n, 2 d): what the joint centres live in."""

@@ -4,8 +4,8 @@ Of the features that lead by joint distance, and of the rarest value, each is gi
 network expects beside all others, and the row is measured again: what falls is the feature's
 share. (A distance alone blames the neighbours too, whose reconstruction a culprit spoils.) The
 others share no more of the score than is left of it once the first one is mended, and what is
-expected of them is told without it. What a changed constant, a rare value or an unseen
-category adds to the score is its own. Knows nothing of events.
+expected of them is told without it. What a changed constant, a rare value, an unseen
+category or an absence adds to the score is its own. Knows nothing of events.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     unit = (detector.calibration.score(raw) / np.maximum(raw, _TINY))[:, None]
     added = surprises.rarities * unit + surprises.alarms
     measured = shares * fused[:, None] * unit
-    contributions = _with_surprises(measured, added, len(detector.schema.numbers))
+    contributions = _with_surprises(measured, added)
     return Explanation(contributions, expected, detector.scaler.deviations(columns.codes))
 
 
@@ -261,14 +261,13 @@ def _shares(weights: Floats) -> Floats:
     return shares
 
 
-def _with_surprises(measured: Floats, surprises: Floats, numbers: int) -> Floats:
+def _with_surprises(measured: Floats, surprises: Floats) -> Floats:
     """Shares over all names of a score: of what was measured and of what was added to it.
 
     A row in which all is as expected is explained by all alike.
     """
-    parts = np.full((len(measured), numbers + surprises.shape[1]), _TINY)
+    parts = surprises + _TINY
     parts[:, : measured.shape[1]] += measured
-    parts[:, numbers:] += surprises
     return _shares(parts)
 
 

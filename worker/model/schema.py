@@ -35,6 +35,8 @@ MISSING_CODE: Final = -1
 """Code of a category or a watched value that is absent."""
 SETTLED_CODE: Final = -2
 """Code of a value that training never saw and that came to stay: neither absent nor a signal."""
+SETTLED_NUMBER: Final = math.copysign(math.nan, -1)
+"""In the place of a number whose absence came to stay: a NaN like any other, but for its sign."""
 OPTIONAL_SHARE: Final = 0.1
 """A feature missing from a larger share of the training records may be missing from any record."""
 NEVER_ABSENT_SHARE: Final = 0.02
@@ -87,6 +89,11 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def is_expected(self) -> bool:
         """Whether nearly all training records had it."""
         return self.missing_share <= OPTIONAL_SHARE
+
+    @property
+    def is_always_there(self) -> bool:
+        """Whether all training records had it: that it is absent is a signal then."""
+        return self.missing_share == 0
 
     def value_in(self, record: object) -> object:
         """What a record holds there, MISSING where nothing is.
@@ -264,6 +271,12 @@ class FeatureSchema(
         return np.flatnonzero([feature.is_expected for feature in features])
 
     @cached_property
+    def always_there(self) -> NDArray[np.bool_]:
+        """Bool, numbers first, then categories: the features that every training record had."""
+        features = (*self.numbers, *self.categories)
+        return np.array([feature.is_always_there for feature in features], dtype=bool)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Paths in the order in which results are reported: numbers, categories, watched."""
         features = (*self.numbers, *self.categories)
@@ -279,8 +292,9 @@ class FeatureSchema(
 class Columns:
     """Records as columns, one row each, in the schema's column order.
 
-    numbers: float64 (n, numbers), NaN where missing, never infinite; codes: int64
-    (n, categories); watched: int64 (n, watched), see Feature.code and Watched.code.
+    numbers: float64 (n, numbers), NaN where missing (SETTLED_NUMBER where that came to stay), never
+    infinite; codes: int64 (n, categories); watched: int64 (n, watched), see Feature.code and
+    Watched.code.
     """
 
     numbers: NDArray[np.float64]

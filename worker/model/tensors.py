@@ -129,7 +129,7 @@ def detector_from(arrays: Arrays, config: DetectorConfig, schema: FeatureSchema)
             whitener=check.floats32("activations.whitener", (units, units)),
         ),
         part_tails=tuple(curves[name] for name in PARTS),
-        unseen_shares=_shares(check, len(schema.categories)),
+        unseen_shares=_shares(check, len(schema.features)),
         calibration=Calibration(
             score=curves["calibrated.score"],
             latent=curves["calibrated.latent"],
@@ -276,8 +276,8 @@ def _centres(check: _Checked, name: str, width: int) -> Centres:
     return Centres(centres, check.floats32(f"{name}.penalty", (len(centres),)))
 
 
-def _shares(check: _Checked, categories: int) -> NDArray[np.float64]:
-    shares = check.floats64("unseen_shares", (categories,))
+def _shares(check: _Checked, features: int) -> NDArray[np.float64]:
+    shares = check.floats64("unseen_shares", (features,))
     if not ((shares >= 0) & (shares <= 1)).all():
         msg = "unseen_shares are not between 0 and 1"
         raise TensorsInvalid(msg)

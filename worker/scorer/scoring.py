@@ -56,8 +56,8 @@ class ScoringModel:
         settled, accepted = self._upgrades.settle(columns)
         for upgrade in accepted:
             log.warning(
-                "a new value of %s stands in most records now; it is not flagged again until the "
-                "next model",
+                "%s of %s stands in most records now; it is not flagged again until the next model",
+                "no value" if upgrade.is_absence else "a new value",
                 upgrade.path,
             )
         self._settled = settled

@@ -152,3 +152,53 @@ class TestMasks:
         assert scaler.masked.tolist() == [2]
         assert scaler.width == 1 + 3 + 3 + 1
         assert scaler.owner.tolist() == [0, 1, 1, 1, 2, 2, 2, 2]
+
+
+class TestUnits:
+    """A number is the same number in another unit."""
+
+    SHAPES = (
+        pytest.param(GAUSSIAN, id="around zero"),
+        pytest.param(2 + 0.1 * GAUSSIAN, id="beside zero"),
+        pytest.param(1 + 1e-7 * GAUSSIAN, id="hardly moving"),
+        pytest.param(HEAVY, id="heavy"),
+        pytest.param(np.where(np.arange(ROWS) == 7, 1e9, GAUSSIAN), id="one absurd"),
+        pytest.param(np.where(GAUSSIAN > 1.5, HEAVY, 0.0), id="mostly zero"),
+    )
+
+    @pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-37, 2.0**40, 2.0**900])
+    @pytest.mark.parametrize("values", SHAPES)
+    def test_the_view_does_not_depend_on_it(self, values: np.ndarray, unit: float) -> None:
+        asked = np.append(values, [3 * values.max(), -values.max()])
+        plain = fit_scaler(columns(values), schema(1)).view(columns(asked))
+        other = fit_scaler(columns(unit * values), schema(1)).view(columns(unit * asked))
+        np.testing.assert_allclose(other, plain, rtol=1e-6, atol=1e-6)
+
+    def test_a_leak_in_a_small_unit_is_seen(self) -> None:
+        values = 2e-10 * np.exp(0.1 * GAUSSIAN)
+        view = fit_scaler(columns(values), schema(1)).view(columns(np.array([2e-10, 2e-7])))
+        assert abs(view[0, 0]) < 0.2
+        assert view[1, 0] > 9
+
+    @pytest.mark.parametrize("values", [[0.1 + 0.2, 0.3], [1e15, 1e15 + 0.125], [1e-20, 1e-20]])
+    def test_rounding_moves_nothing(self, values: list[float]) -> None:
+        table = columns(np.resize(np.array(values), ROWS))
+        assert np.abs(fit_scaler(table, schema(1)).view(table)).max() < 1e-3
+
+    @pytest.mark.parametrize("value", [0.0, 5e-324, 1e-310, 1e-20, 1.7e308])
+    def test_a_constant_of_any_size_stands_at_the_centre(self, value: float) -> None:
+        scaler = fit_scaler(columns(np.full(ROWS, value)), schema(1))
+        view = scaler.view(columns(np.array([value, 1.0])))
+        assert abs(view[0, 0]) < 1e-3
+        assert abs(view[1, 0]) > 9
+
+    def test_a_number_that_moves_below_what_has_all_digits_is_seen(self) -> None:
+        steps = 5e-324 * np.arange(ROWS)
+        view = fit_scaler(columns(steps), schema(1)).view(columns(steps))
+        assert float(view.std()) == pytest.approx(1, abs=1e-3)
+
+    def test_a_few_small_values_among_zeros_set_the_size(self) -> None:
+        values = np.zeros(ROWS)
+        values[5] = 1e-10
+        view = fit_scaler(columns(values), schema(1)).view(columns(np.array([0, 1e-10, 1e-7])))
+        assert view[2, 0] - view[1, 0] > 5

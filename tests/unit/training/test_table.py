@@ -38,6 +38,18 @@ def number(path: str) -> Feature:
     return Feature(path=path, kind="number")
 
 
+def holed(rows: int, features: int, share: float, seed: int) -> list[bytes]:
+    """Records that lack each of their numbers in a share of the cases, whatever else is missing."""
+    rng = np.random.default_rng(seed)
+    numbers, there = rng.normal(size=(rows, features)), rng.random((rows, features)) >= share
+    return encoded(
+        [
+            {f"f{j}": float(numbers[i, j]) for j in np.flatnonzero(there[i]).tolist()}
+            for i in range(rows)
+        ]
+    )
+
+
 class TestTable:
     def test_rows_know_their_places_in_the_stretch(self) -> None:
         made = table([b"{", None, *encoded(readings(200)), b"[]", *encoded(readings(5, seed=1))])
@@ -67,6 +79,30 @@ class TestTable:
         )
         assert made.rejected == 0
         assert len(made.columns) == 1000
+
+    @pytest.mark.parametrize(("features", "share"), [(4, 0.1), (8, 0.2), (8, 0.3), (20, 0.3)])
+    def test_fields_that_are_missing_at_random_make_no_record_a_damaged_one(
+        self, features: int, share: float
+    ) -> None:
+        """Neither one that is learned from nor a new one, unless nothing is left of it."""
+        values = holed(5000, features, share, seed=1)
+        made = table(values)
+        assert made.rejected == 0
+        new = [value for value in holed(5000, features, share, seed=2) if value != b"{}"]
+        assert CODEC.decode(new, made.schema).rejections == []
+
+    def test_a_record_with_one_field_is_damaged_also_where_a_few_are_usually_missing(self) -> None:
+        made = table(holed(5000, 20, 0.2, seed=1))
+        (rejection,) = CODEC.decode([b'{"f3": 1.5}'], made.schema).rejections
+        assert rejection.reason == "missing_features"
+
+    def test_records_that_are_cut_off_now_and_then_make_that_not_usual(self) -> None:
+        whole = [{f"f{j}": float(i * (j + 3) % 101) for j in range(12)} for i in range(2000)]
+        for i in range(0, 2000, 125):
+            whole[i] = {name: whole[i][name] for name in list(whole[i])[: i // 125 % 11 + 1]}
+        made = table(encoded(whole))
+        assert made.schema.missing_usual == 0
+        assert made.rejected > 5
 
     def test_bounds_are_those_of_all_rows(self) -> None:
         made = table(encoded([{"x": float(i * 7 % 101)} for i in range(15_000)]))

@@ -263,9 +263,39 @@ class TestCategories:
         assert isinstance(found, Feature)
         assert found.categories == tuple(sorted(map(str, devices)))
 
+    @pytest.mark.parametrize("unit", [1, 60, 100, 1000, 1024, 10**9, 10**14])
+    @pytest.mark.parametrize("values", [14, 5, 3])
+    def test_counts_are_numbers_in_any_unit(self, values: int, unit: int) -> None:
+        assert verdict(lambda i: unit * (i * i % 97 % values)) == number("y")
+        assert verdict(lambda i: float(unit * (i * i % 97 % values))) == number("y")
+
+    @pytest.mark.parametrize("unit", [1, 60, 1000, 10**9])
+    def test_codes_with_gaps_are_an_enumeration_in_any_unit(self, unit: int) -> None:
+        found = verdict(lambda i: unit * [1, 2, 4, 8, 16][i * i % 97 % 5])
+        assert isinstance(found, Feature)
+        assert set(found.categories) == {str(unit * code) for code in (1, 2, 4, 8, 16)}
+
+    @pytest.mark.parametrize("codes", [(200, 500), (200, 400, 500), (200, 400, 401, 500, 503)])
+    def test_status_codes_are_an_enumeration_also_where_most_are_hundreds(
+        self, codes: tuple[int, ...]
+    ) -> None:
+        found = verdict(lambda i: codes[i * i % 97 % len(codes)])
+        assert isinstance(found, Feature)
+        assert found.categories == tuple(map(str, codes))
+
+    def test_a_code_that_is_rare_tells_hundreds_from_an_amount(self) -> None:
+        found = verdict(lambda i: 404 if i % 250 == 0 else [200, 300, 400, 500][i % 4])
+        assert isinstance(found, Feature)
+        assert "404" in found.categories
+
     def test_amounts_in_even_steps_are_numbers(self) -> None:
         dice = random.Random(3)
         assert verdict(lambda _: 4096 * dice.randrange(40)) == number("y")
+
+    @pytest.mark.parametrize("unit", [1.0, 1e-12, 1e14, 1e25, 1e290])
+    def test_what_is_measured_is_a_number_in_any_unit(self, unit: float) -> None:
+        dice = random.Random(3)
+        assert verdict(lambda _: unit * dice.uniform(1, 2)) == number("y")
 
     def test_true_and_false_are_a_kind_of_their_own(self) -> None:
         assert verdict(lambda i: i % 3 == 0) == Feature(path="y", kind="boolean")

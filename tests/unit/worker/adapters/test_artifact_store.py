@@ -78,6 +78,7 @@ def small_artifact() -> Artifact:
         joints=Centres(np.zeros((1, 2), np.float32), none),
         activations=Ellipsoid(none, ones),
         part_tails=(curve,) * 6,
+        unseen_shares=np.zeros(1),
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
     return Artifact(detector, ABOUT)

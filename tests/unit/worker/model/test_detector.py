@@ -63,6 +63,7 @@ def mean_detector() -> Detector:
         joints=Centres(floats32([[0, 0, 0, 0]]), floats32([0])),
         activations=Ellipsoid(floats32([0]), floats32([[1]])),
         part_tails=(curve,) * len(PARTS),
+        unseen_shares=np.zeros(2),
         calibration=Calibration(curve, curve, curve, alert_rate=0.01),
     )
 

@@ -128,3 +128,51 @@ def test_a_schema_without_such_values_gives_its_columns_back() -> None:
     settled, accepted = Upgrades(numbers).settle(plain)
     assert settled is plain
     assert accepted == []
+
+
+def gone(absent: list[bool], missing_share: float = 0.0) -> tuple[list[bool], list[Upgrade]]:
+    """Where the absence of a number settled, and what was accepted, in batches of 70 records."""
+    feature = Feature(path="x", kind="number", missing_share=missing_share)
+    upgrades = Upgrades(FeatureSchema(features=(feature,)))
+    numbers = np.where(absent, np.nan, 1.0)[:, None]
+    none = np.empty((len(numbers), 0), np.int64)
+    settled, accepted = [], []
+    for start in range(0, len(numbers), 70):
+        batch = Columns(numbers[start:], none[start:], none[start:]).take(slice(0, 70))
+        given, found = upgrades.settle(batch)
+        np.testing.assert_array_equal(given.numbers, batch.numbers)
+        settled += (np.isnan(given.numbers) & np.signbit(given.numbers))[:, 0].tolist()
+        accepted += [(u.path, u.row + start, u.is_absence) for u in found]
+    return settled, [Upgrade(*found) for found in accepted]
+
+
+def test_the_absence_of_a_number_that_was_always_there_settles_in_the_same_way() -> None:
+    settled, accepted = gone([False] * 100 + [True] * 200 + [False] * 300 + [True])
+    assert settled == [False] * (100 + HALF) + [True] * (200 - HALF) + [False] * 300 + [True]
+    assert accepted == [Upgrade("x", 100 + HALF, is_absence=True)]
+
+
+def test_one_that_training_saw_missing_has_nothing_to_settle() -> None:
+    assert gone([True] * 300, missing_share=1e-4) == ([False] * 300, [])
+
+
+def test_a_number_that_is_absent_now_and_then_does_not_settle() -> None:
+    assert gone([i % 3 == 0 for i in range(900)]) == ([False] * 900, [])
+
+
+def test_the_absence_of_a_category_that_was_always_there_settles_too() -> None:
+    settled, accepted = Upgrades(SCHEMA).settle(columns([MISSING_CODE] * 300, [0] * 300))
+    assert settled.codes[:, 0].tolist() == [MISSING_CODE] * HALF + [SETTLED_CODE] * (300 - HALF)
+    assert accepted == [Upgrade("s", HALF, is_absence=True)]
+
+
+def test_an_absence_that_is_read_again_is_no_older() -> None:
+    upgrades = Upgrades(SCHEMA)
+    absent = Columns(
+        np.full((HALF, 1), np.nan), np.zeros((HALF, 1), np.int64), np.zeros((HALF, 1), np.int64)
+    )
+    for _ in range(3):
+        settled, accepted = upgrades.settle(absent)
+        assert not np.signbit(settled.numbers).any()
+        assert accepted == []
+        upgrades.undo()
