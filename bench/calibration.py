@@ -32,6 +32,8 @@ RATES: Final = (1e-2, 1e-3)
 ROWS_PER_RATE: Final = 10
 """So many rows must be expected above a score before its share tells anything."""
 SEEDS: Final = (0, 1, 2)
+DECIMALS: Final = 3
+"""Scores alike to so many are the same: alike rows differ by the noise of single precision."""
 SHIFT_RECORDS: Final = (200, 1000)
 SHIFT_SHARE: Final = 0.06
 
@@ -99,7 +101,7 @@ def check(name: str, detector: Detector, normal: Columns) -> Checked:
         calibrated=calibrated,
         rows=len(score),
         ratios=tuple(ratio(score, rate) for rate in RATES),
-        distance=distance(10**-score),
+        distance=distance(10 ** -np.round(score, DECIMALS)),
         chance=0.83 * math.sqrt(1 / calibrated + 1 / len(score)),
         begins=begins(score),
         noticed=noticed(score, detector.calibration),
