@@ -33,7 +33,7 @@ ROWS_PER_RATE: Final = 10
 """So many rows must be expected above a score before its share tells anything."""
 SEEDS: Final = (0, 1, 2)
 DECIMALS: Final = 3
-"""Scores alike to so many are the same: the last digits vary with the batch."""
+"""Scores alike to so many are the same: alike rows differ by the noise of single precision."""
 SHIFT_RECORDS: Final = (200, 1000)
 SHIFT_SHARE: Final = 0.06
 

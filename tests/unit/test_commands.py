@@ -229,7 +229,7 @@ class TestTraining:
             "    - id: a text with too many different values",
         ]
         assert rate == (
-            "  alert rate 0.0001 of normal records; the 80 calibration records support 0.01,"
+            "  alert rate 0.0001 of normal records; the 80 calibration records support 0.05,"
             " beyond that it is extrapolated"
         )
         assert re.fullmatch(

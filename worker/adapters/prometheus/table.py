@@ -152,7 +152,8 @@ METRICS = (
     Metric(
         "records_above_score_2_total",
         "counter",
-        "Records with a score of at least 2: 1 % of the scored while the calibration holds.",
+        "Records with a score of at least 2: 1 % of the scored while the calibration holds, fewer "
+        "where many records are alike.",
         known=_ONE,
     ),
     Metric(
@@ -165,7 +166,8 @@ METRICS = (
         "calibration_broken",
         "gauge",
         "1 while far more or fewer records reach score 2 than the calibration says, and not only "
-        "in a wave; a false alarm comes at most once in 10,000,000 records on average.",
+        "in a wave. What so few calibration records leave open is not called broken; beyond that "
+        "a false alarm comes at most once in 10,000,000 records on average.",
     ),
     Metric("dead_letters_total", "counter", "Records sent to the dead-letter topic.", ("reason",)),
     Metric(

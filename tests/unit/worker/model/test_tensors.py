@@ -122,6 +122,7 @@ def test_indices_are_whole_numbers() -> None:
         ("joints.centres", lambda a: np.repeat(a, 2000, axis=0), "joints.centres has the shape"),
         ("curve.error.values", with_value(-9.0), "the curve error does not rise"),
         ("curve.marginal.rarities", lambda a: a[::-1], "the curve marginal does not rise"),
+        ("unseen_shares", with_value(1.5), "unseen_shares are not between 0 and 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(
@@ -169,6 +170,12 @@ def test_a_curve_rises_beyond_its_knots_too(scalars: CurveConfig | None) -> None
 def test_an_alert_rate_is_a_share(rate: float) -> None:
     wrong = refused(arrays_of(detector()), config(alert_rate=rate))
     assert wrong == f"alert_rate {rate} is not between 0 and 1"
+
+
+@pytest.mark.parametrize("reached", [-0.1, 1.5])
+def test_what_reached_the_watched_score_is_a_share(reached: float) -> None:
+    wrong = refused(arrays_of(detector()), config(reached=reached))
+    assert wrong == f"reached {reached} is not between 0 and 1"
 
 
 @pytest.mark.parametrize(
