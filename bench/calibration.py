@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import numpy as np
 
+from bench.quality.sources import require
 from bench.stand.learned import servers, tables
 from bench.stand.programs import ROOT
 from worker.model.calibration_watch import BLOCK_RECORDS, SCORE, CalibrationWatch
@@ -66,6 +67,7 @@ class Checked:
 )
 def main(data: Path) -> None:
     """Whether as many normal rows reach a score as it says."""
+    require(data, ("adbench", "smd", "asd"))
     head = f"{'KS':>6} {'chance':>6} begins noticed"
     print(f"{'set':<20} {'calibrated':>10} {'rows':>6} {_head()} {head}")
     tried = chain.from_iterable(tables(data, seed) for seed in SEEDS)
@@ -75,7 +77,8 @@ def main(data: Path) -> None:
         list(shown([check(f"{one.name} held", one.detector, one.held_out)]))
         moved += shown([check(f"{one.name} later", one.detector, one.later)])
     sets = len({one.name for one in still})
-    print(f"calibration: sets={sets} {summary(still)} {summary(moved, 'moved_')}")
+    words = (f"calibration: sets={sets}", summary(still), summary(moved, "moved_"))
+    print(" ".join(word for word in words if word))
 
 
 def shown(found: Iterable[Checked]) -> Iterator[Checked]:
@@ -145,16 +148,19 @@ def distance(p_values: Floats) -> float:
 
 
 def summary(found: Sequence[Checked], prefix: str = "") -> str:
-    """The median and the worst ratio at each rate, the median and the worst distance."""
+    """The median and the worst ratio at each rate, the median and the worst distance, if any."""
     words = []
     for place, rate in enumerate(RATES):
         ratios = [r for one in found if (r := one.ratios[place]) is not None]
+        if not ratios:
+            continue
         worst = max(ratios, key=lambda r: abs(math.log(max(r, 1e-9))))
         words.append(
             f"{prefix}at_{rate:g}={np.median(ratios):.2f} {prefix}worst_{rate:g}={worst:.2f}"
         )
     distances = [one.distance for one in found]
-    words.append(f"{prefix}ks={np.median(distances):.3f} {prefix}ks_worst={max(distances):.3f}")
+    if distances:
+        words.append(f"{prefix}ks={np.median(distances):.3f} {prefix}ks_worst={max(distances):.3f}")
     return " ".join(words)
 
 

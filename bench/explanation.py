@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import click
 import numpy as np
 
+from bench.quality.sources import ROWS_MIN, NoData, require
 from bench.stand.learned import numbers, servers, tables
 from bench.stand.programs import ROOT
 from worker.model.detector import views_of
@@ -70,12 +71,15 @@ WAYS: Final = ("ours", "z", "residual")
 )
 def main(shared: Path) -> None:
     """Whether the explanation of a flagged row names the column that was changed."""
+    require(shared / "data", ("adbench", "smd"))
     inject = injector(shared / "quality" / "faults.py")
     found = []
     print(f"{'set':<18} {'rows':>5}{_head()} {'mended':>7} {'rows/s':>7}")
     for learned in chain(tables(shared / "data"), servers(shared / "data", "smd")):
         found.append(judge(learned, inject(learned.held_out.numbers, FAULTS, 0)))
         print(_line(found[-1]), flush=True)
+    if not found:
+        raise NoData(f"no set of at least {ROWS_MIN} rows in {shared / 'data'}")
     _print_mean(found)
     _print_kinds(found)
     print(last_line(found))
@@ -85,7 +89,7 @@ def injector(path: Path) -> Injector:
     """The function `inject` of a file."""
     spec = importlib.util.spec_from_file_location("faults", path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise click.ClickException(f"no injector at {path}")
+        raise NoData(f"no injector at {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules["faults"] = module  # a dataclass looks itself up there
     spec.loader.exec_module(module)

@@ -1,6 +1,7 @@
 """A bounded stretch of a log as training data: read, sampled, put in order of time, split.
 
-Whatever the stretch's length, no more than a set number of records is kept in memory.
+However long the stretch, however wide its records: no more records are kept in memory than a
+setting allows, nor more of them than hold VALUES_MAX values and BYTES_MAX bytes (docs/limits.md).
 """
 
 from __future__ import annotations
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 ROWS_MIN: Final = 100
 """Usable records that a model needs at least."""
 
+VALUES_MAX: Final = 20_000_000
+"""Values that the records kept of a stretch hold together at most: 200,000 records of 100 values.
+So many numbers are a table of 160 MB, of which training has several at a time."""
+
+BYTES_MAX: Final = 512 * 2**20
+"""Bytes that they have together at most."""
+
+SAMPLE_MIN: Final = 2 * ROWS_MIN
+"""So few records are kept however large they are."""
+
 BLOCKS: Final = 20
 """Blocks of time that the stretch is cut into; parts take turns, so each sees all of it."""
 
@@ -52,6 +63,19 @@ class Stretch:
     times_ms: NDArray[np.float64]
     read: int
     span: DataSpan
+
+    def rows_of(self, values: int) -> int:
+        """How many of the records hold so many values together, SAMPLE_MIN at least."""
+        held = sum(_values_in(record) for record in self.records)
+        return max(int(values / max(held, 1) * len(self.records)), SAMPLE_MIN)
+
+    def within(self, rows: int) -> Stretch:
+        """At most so many of the records, evenly."""
+        halvings = max(0, math.ceil(math.log2(len(self.records) / max(rows, 1))))
+        places = [i for i in range(len(self.records)) if _is_kept(i, halvings)]
+        return replace(
+            self, records=[self.records[i] for i in places], times_ms=self.times_ms[places]
+        )
 
     def per_day(self) -> float | None:
         """Records a day, None where times are unknown or all the same."""
@@ -110,25 +134,21 @@ def read_stretch(
 ) -> Stretch:
     """Read a stretch of the log. Raises DataUnusable when there is no record in it.
 
-    Beyond `rows_max` records one of every two, four ... is kept, evenly over the stretch.
+    Beyond `rows_max` records, VALUES_MAX values or BYTES_MAX bytes one of every two, four ... is
+    kept, evenly over the stretch.
     `on_progress(done, of)` counts records of as many offsets, and ends full on a topic with gaps.
     """
     span = history.span(_start(history, bounds), bounds.end_ms)
     total = sum(end - start for start, end in span.values())
-    kept, read, done, halvings = [], 0, 0, 0
+    sample, done = _Sample(rows_max), 0
     for chunk in history.read(span):
         for record in chunk:
-            if _is_kept(read, halvings):
-                kept.append(record)
-            read += 1
-        while len(kept) > rows_max:
-            picks = (2 * pair + _pick(pair, halvings) for pair in range((len(kept) + 1) // 2))
-            kept = [kept[pick] for pick in picks if pick < len(kept)]
-            halvings += 1
+            sample.add(record)
         done += len(chunk)
         on_progress(done, total)
     if done < total:
         on_progress(total, total)
+    kept = sample.records
     if not kept:
         msg = f"the stretch is empty: no records in {_shown(span)}"
         raise DataUnusable(msg)
@@ -137,9 +157,52 @@ def read_stretch(
     return Stretch(
         records=[kept[i] for i in order],
         times_ms=times[order],
-        read=read,
+        read=sample.read,
         span=_data_span(span, times),
     )
+
+
+def _values_in(record: RawRecord) -> int:
+    """A comma stands between any two values; one inside of a text counts as well."""
+    return 0 if record.value is None else record.value.count(b",") + 1
+
+
+class _Sample:
+    """The records kept of those read so far; half of them go whenever they are too many."""
+
+    def __init__(self, rows_max: int) -> None:
+        self.records: list[RawRecord] = []
+        self.read = 0
+        self._rows_max = rows_max
+        self._halvings = 0
+        self._values = self._bytes = 0
+
+    def add(self, record: RawRecord) -> None:
+        """Keep the record if it is one of those that are kept."""
+        if _is_kept(self.read, self._halvings):
+            self.records.append(record)
+            self._count(record)
+            while self._are_too_many():
+                self._halve()
+        self.read += 1
+
+    def _count(self, record: RawRecord) -> None:
+        self._values += _values_in(record)
+        self._bytes += len(record.value or b"")
+
+    def _are_too_many(self) -> bool:
+        is_large = self._values > VALUES_MAX or self._bytes > BYTES_MAX
+        rows = len(self.records)
+        return rows > self._rows_max or (is_large and rows > SAMPLE_MIN)
+
+    def _halve(self) -> None:
+        pairs = range((len(self.records) + 1) // 2)
+        picks = [2 * pair + _pick(pair, self._halvings) for pair in pairs]
+        self.records = [self.records[pick] for pick in picks if pick < len(self.records)]
+        self._halvings += 1
+        self._values = self._bytes = 0
+        for record in self.records:
+            self._count(record)
 
 
 def _start(history: RecordHistory, bounds: Bounds) -> int | None:

@@ -17,7 +17,7 @@ from training.discover import LeftOut
 from training.evaluate import evaluate
 from training.fit import FitSettings, fit_detector
 from training.promotion import promote
-from training.table import Look, discovered, learnable, table_of
+from training.table import Look, discovered, learnable, rows_max, table_of
 from worker.model.artifact import About, Artifact, ArtifactRejected, RowCounts
 
 if TYPE_CHECKING:
@@ -80,12 +80,15 @@ def retrain(
 ) -> Outcome:
     """Learn from a stretch of the log, store the model, and promote it if the gate says so.
 
+    Memory is bounded by the records that are kept (training.dataset), not by the stretch.
+
     Raises DataUnusable when the stretch gives no model, saying what was found; what the history
     and the store raise; PointerMoved when another run promoted meanwhile.
     """
     progress = progress or Progress()
     stretch = read_stretch(history, plan.bounds, plan.rows_max, reader.parse, progress.reading)
     schema, found = discovered(stretch, reader, _look(plan))
+    stretch = stretch.within(rows_max(schema))
     table = table_of(stretch, reader, schema)
     split = split_by_blocks(table.columns, stretch.read)
     schema, split, blank = learnable(table.schema, split)

@@ -41,7 +41,9 @@ class Training(BaseModel):
         description="The same as a number a day; resolved to a rate by the stretch's own traffic.",
     )
     rows_max: Count = Field(
-        200_000, description="Records kept of a stretch; of a longer one an even sample."
+        200_000,
+        description="Records kept of a stretch, fewer where they are wide; of a longer one an even"
+        " sample.",
     )
     seed: int = Field(0, ge=0, description="Same data, seed and machine: same model.")
     threads: Count = Field(1, description="Threads of the network's training.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 import numpy as np
 
-from training.dataset import DataUnusable
+from training.dataset import SAMPLE_MIN, VALUES_MAX, DataUnusable
 from training.discover import Discovery, as_given, discover, runs_of, with_all_categories
 from worker.model.schema import MISSING_CODE, Columns, FeatureSchema
 from worker.ports import RecordCodec
@@ -37,6 +37,8 @@ TAIL_STEPS: Final = 20
 """Steps in which all features are gone through for it; at least one feature each."""
 DISCOVERY_RECORDS: Final = 10_000
 """Records that discovery looks at, in runs evenly over the stretch."""
+DISCOVERY_VALUES: Final = 4_000_000
+"""Values that these hold at most: parsed, one takes ten times what it takes in a table."""
 _ROWS_AT_ONCE: Final = 4096
 
 
@@ -76,7 +78,8 @@ class Table:
 
 def discovered(stretch: Stretch, reader: Reader, look: Look) -> tuple[FeatureSchema, Discovery]:
     """What the stretch holds. Raises DataUnusable, naming what was found, where no feature is."""
-    sample = runs_of(stretch.records, DISCOVERY_RECORDS)
+    few = stretch.rows_of(DISCOVERY_VALUES)
+    sample = runs_of(stretch.records, min(DISCOVERY_RECORDS, few))
     parsed = [r for record in sample if (r := _parsed(record.value, reader)) is not None]
     found = discover(parsed, look.where, look.time)
     if look.schema is not None:
@@ -86,6 +89,15 @@ def discovered(stretch: Stretch, reader: Reader, look: Look) -> tuple[FeatureSch
         msg = f"no usable features in {found.records} records of {stretch.read}"
         raise DataUnusable(f"{msg}; found:\n{_what_was_found(found, look.where)}")
     return found.schema, found
+
+
+def rows_max(schema: FeatureSchema) -> int:
+    """Rows that a table of this schema may have, so that it holds VALUES_MAX values at most.
+
+    A category counts once for each of its values, which are columns of the network's input.
+    """
+    width = len(schema.names) + sum(len(feature.categories) for feature in schema.categories)
+    return max(VALUES_MAX // width, SAMPLE_MIN)
 
 
 def table_of(stretch: Stretch, reader: Reader, schema: FeatureSchema) -> Table:

@@ -10,17 +10,19 @@ import os
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from bench.quality import own
+from bench.quality import cost, own
 from bench.quality.cells import Cells, read_given, write_given
 from bench.quality.methods import METHODS
 from bench.quality.peers import PEERS, PYTHON, ROOT, peer_process
 from bench.quality.plan import PARTS, Plan, compute, large_names
 from bench.quality.regimes import PROTOCOL, REGIMES
 from bench.quality.results import Results, Tabular, cost_line, last_line
+from bench.quality.sources import NoData, require
 from bench.quality.tables import page, tables
 
 GIVEN = Path(__file__).with_name("peers.json")
@@ -73,6 +75,7 @@ def main(  # noqa: PLR0913 - one for each option
         sets=sets,
         regimes=regimes or REGIMES,
     )
+    plan = replace(plan, parts=_computable(plan))
     tasks = list(plan.tasks())
     _, given = read_given(GIVEN)
     cells = Cells(ROOT / ".cache" / "quality", _stamps(), {} if fresh_peers else given)
@@ -85,6 +88,15 @@ def main(  # noqa: PLR0913 - one for each option
         write_given(GIVEN, peer_process().versions, given | found)
     results = Results.of(tasks, cells)
     _print(plan, Tabular(results, large_names(data, results.names("adbench"))), markdown)
+
+
+def _computable(plan: Plan) -> tuple[str, ...]:
+    """The parts less those without data, which are told. Raises NoData where none is left."""
+    needing = [part for part in plan.parts if part != cost.PART]
+    found = require(plan.data, needing) if needing else []
+    if "adbench" in found and not plan.names():
+        raise NoData(f"none of the sets asked for is in {plan.data / 'adbench'}")
+    return tuple(part for part in plan.parts if part in {*found, cost.PART})
 
 
 def _stamps() -> dict[str, str]:

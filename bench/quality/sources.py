@@ -9,10 +9,11 @@ import csv
 import gzip
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import click
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +28,13 @@ SKAB_TRAINING_ROWS: Final = 400
 KDD_SYMBOLIC: Final = (1, 2, 3, 6, 11, 20, 21)
 """protocol, service, flag, land, logged_in, is_host_login, is_guest_login."""
 KDD_WIDTH: Final = 41
+KDD_FILE: Final = "kddcup99/kddcup.data_10_percent.gz"
+
+
+class NoData(click.ClickException):
+    """There is nothing to compute anything from; ends a command with 2."""
+
+    exit_code = 2
 
 
 class Labelled(NamedTuple):
@@ -100,10 +108,26 @@ def servers(data: Path, family: str) -> Iterator[Stretches]:
             )
 
 
+def lacking(data: Path, families: Iterable[str]) -> list[str]:
+    """Those of the families, among them kddcup99, of which the folder has no file."""
+    files = {"skab": "skab/*/*.csv", "kddcup99": KDD_FILE}
+    return [name for name in families if not any(data.glob(files.get(name, f"{name}/*.npz")))]
+
+
+def require(data: Path, families: Iterable[str]) -> list[str]:
+    """Those of the families that are there; says which are not. Raises NoData where none is."""
+    wanted = list(families)
+    absent = lacking(data, wanted)
+    if absent == wanted:
+        raise NoData(f"no data: {data} has nothing of {', '.join(absent)}")
+    if absent:
+        click.echo(f"left out: {data} has nothing of {', '.join(absent)}", err=True)
+    return [name for name in wanted if name not in absent]
+
+
 def kddcup99(data: Path) -> tuple[list[list[str]], Labels]:
     """All connections of the 10 % file as text, 41 values each; 1 is an attack."""
-    path = data / "kddcup99" / "kddcup.data_10_percent.gz"
-    with gzip.open(path, "rt", encoding="ascii") as lines:
+    with gzip.open(data / KDD_FILE, "rt", encoding="ascii") as lines:
         table = list(csv.reader(lines))
     label = np.array([row[KDD_WIDTH] != "normal." for row in table], dtype=np.int64)
     return [row[:KDD_WIDTH] for row in table], label

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from training import dataset
 from training.dataset import (
     BLOCKS,
     ROWS_MIN,
@@ -85,6 +86,38 @@ class TestReading:
     @pytest.mark.parametrize("rows_max", [1, 2, 7])
     def test_the_sample_is_never_larger_than_asked_for(self, rows_max: int) -> None:
         assert 1 <= len(read(history(numbered(5000)), rows_max).records) <= rows_max
+
+    def test_records_of_many_values_are_kept_in_so_much_smaller_a_number(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dataset, "VALUES_MAX", 30_000)
+        wide = [b"[%d%s]" % (i, b",1" * 99) for i in range(5_000)]
+        stretch = read(history(wide), rows_max=100_000)
+        assert 150 <= len(stretch.records) <= 300
+        assert stretch.read == 5_000
+        assert len(read(history(numbered(5_000)), rows_max=100_000).records) == 5_000
+
+    def test_so_are_long_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dataset, "BYTES_MAX", 1_000_000)
+        long = [b'"%d%s"' % (i, b"-" * 1000) for i in range(5_000)]
+        kept = read(history(long), rows_max=100_000).records
+        assert 500 <= len(kept) <= 1_000
+
+    def test_a_few_records_are_kept_however_large_they_are(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dataset, "BYTES_MAX", 10)
+        assert len(read(history(numbered(1_000)), rows_max=100_000).records) >= ROWS_MIN
+
+    def test_a_stretch_can_be_thinned_out_evenly(self) -> None:
+        stretch = read(history(numbered(1000))).within(130)
+        places = numbers_in(stretch)
+        assert len(places) == len(stretch.times_ms) == 125
+        assert [place // 8 for place in places] == list(range(125))
+        assert (
+            read(history(numbered(1000))).within(1000).records
+            == read(history(numbered(1000))).records
+        )
 
     def test_the_records_come_in_order_of_their_timestamps(self) -> None:
         stretch = read(history(numbered(4), stamps=[4000, 1000, 3000, 2000]))

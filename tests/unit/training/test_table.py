@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from tests.telemetry import START_MS, encoded, readings
-from training.dataset import Bounds, DataUnusable, Stretch, read_stretch, split_by_blocks
-from training.table import Look, Table, discovered, learnable, table_of
+from training.dataset import (
+    VALUES_MAX,
+    Bounds,
+    DataUnusable,
+    Stretch,
+    read_stretch,
+    split_by_blocks,
+)
+from training.table import Look, Table, discovered, learnable, rows_max, table_of
 from worker.adapters.memory import MemoryBroker, MemoryRecordHistory
 from worker.codec import JsonCodec
 from worker.model.schema import Feature, FeatureSchema, Where
@@ -108,6 +115,18 @@ class TestTable:
         made = table(encoded([{"x": float(i * 7 % 101)} for i in range(15_000)]))
         (x,) = made.schema.numbers
         assert (x.lower, x.upper) == (0.0, 100.0)
+
+
+class TestSize:
+    def test_a_wide_table_has_fewer_rows(self) -> None:
+        narrow = FeatureSchema(features=tuple(number(f"x{i}") for i in range(100)))
+        wide = FeatureSchema(features=tuple(number(f"x{i}") for i in range(1000)))
+        assert (rows_max(narrow), rows_max(wide)) == (VALUES_MAX // 100, VALUES_MAX // 1000)
+
+    def test_a_category_counts_by_its_values(self) -> None:
+        names = tuple(map(str, range(99)))
+        schema = FeatureSchema(features=(Feature(path="s", kind="category", categories=names),))
+        assert rows_max(schema) == VALUES_MAX // 100
 
 
 class TestDiscovered:
