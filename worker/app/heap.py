@@ -14,7 +14,7 @@ def share_one_heap() -> None:
 
     With a heap each, the client's threads hand buffers of megabytes to one another, and each heap
     keeps the holes: a worker that could not deliver was seen to grow by 200 MB that way, of which
-    Python held 40.
+    Python held 40 (docs/limits.md).
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
