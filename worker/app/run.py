@@ -20,7 +20,6 @@ from worker.adapters.kafka import (
 )
 from worker.adapters.prometheus import PrometheusMetrics
 from worker.adapters.slots import Slot, take_slot
-from worker.app.heap import share_one_heap
 from worker.app.parts import (
     VERSION,
     codec_for,
@@ -62,7 +61,6 @@ def run(settings: Settings) -> None:
 
     Raises Unreachable when broker, topics or model are not there in time, NotPermitted, Fenced.
     """
-    share_one_heap()
     configure({"service.name": "latentwatch", "service.version": VERSION, "topic": settings.topic})
     quiet_client_logs()
     stop = Stop()
