@@ -172,23 +172,27 @@ class Pointer:
     previous: str | None = None
 
 
-class ArtifactStore(Protocol):
+class ArtifactReader(Protocol):
+    """What a scorer needs of a store: the version in use, and each version's model."""
+
+    def load(self, version: str) -> Artifact:
+        """A checked version. Raises ArtifactRejected or Unreachable."""
+        ...
+
+    def current(self) -> Pointer | None:
+        """The version in use, None before the first. Raises ArtifactRejected or Unreachable."""
+        ...
+
+
+class ArtifactStore(ArtifactReader, Protocol):
     """Versions of one stream's model and the pointer to the one in use."""
 
     def save(self, artifact: Artifact) -> str:
         """Store a version, checked and whole; its name. The pointer stays."""
         ...
 
-    def load(self, version: str) -> Artifact:
-        """A checked version. Raises ArtifactRejected or Unreachable."""
-        ...
-
     def versions(self) -> Sequence[str]:
         """All whole versions, oldest first."""
-        ...
-
-    def current(self) -> Pointer | None:
-        """The version in use, None before the first. Raises ArtifactRejected or Unreachable."""
         ...
 
     def promote(self, version: str, why: str, *, expected: str | None) -> Pointer:

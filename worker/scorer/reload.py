@@ -19,7 +19,7 @@ from worker.scorer.scoring import ScoringModel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.model.artifact import ArtifactStore, Pointer
+    from worker.model.artifact import ArtifactReader, Pointer
     from worker.ports import Metrics
     from worker.records import ModelNote
 
@@ -36,7 +36,7 @@ class ReloadingScorer:
 
     def __init__(
         self,
-        store: ArtifactStore,
+        store: ArtifactReader,
         metrics: Metrics,
         first: ScoringModel,
         check_s: float,

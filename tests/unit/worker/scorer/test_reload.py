@@ -41,15 +41,6 @@ class FakeStore:
             raise self.faults[version]
         return artifact()
 
-    def save(self, artifact: Artifact) -> str:
-        raise NotImplementedError("a scorer only reads")
-
-    def versions(self) -> list[str]:
-        raise NotImplementedError("a scorer only reads")
-
-    def promote(self, version: str, why: str, *, expected: str | None) -> Pointer:
-        raise NotImplementedError("a scorer only reads")
-
 
 @dataclass
 class Desk:
