@@ -17,13 +17,13 @@ from training.tails import fit_curve, fit_exponential_curve
 from worker.model.calibration import SCORE_WATCHED, Calibration
 from worker.model.detector import PARTS, Detector, views_of
 
-RARITY_SCALE: Final = 1 / math.log(10)
-"""Scale of a tail in which a rarity is what it says: where no row tells another one."""
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.model.schema import Columns, FeatureSchema
+
+RARITY_SCALE: Final = 1 / math.log(10)
+"""Scale of a tail in which a rarity is what it says: where no row tells another one."""
 
 
 @dataclass(frozen=True)

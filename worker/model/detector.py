@@ -21,8 +21,8 @@ Deterministic; a row's score does not depend on the rows beside it.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -186,9 +186,11 @@ class Detector:
         fused = self.fuse(parts)
         surprises = self.surprises(columns)
         alarm = surprises.alarms.sum(axis=1)
-        score = calibration.score(fused + surprises.rarities.sum(axis=1)) + alarm
+        rarity = surprises.rarities.sum(axis=1)
+        score = calibration.score(fused + rarity) + alarm
         flagged = score >= calibration.threshold
-        is_watched = (calibration.score(fused) < calibration.threshold) | (alarm > 0)
+        is_watched, rare = alarm > 0, np.flatnonzero(rarity > 0)
+        is_watched[rare] |= calibration.score(fused[rare]) < calibration.threshold
         return Scores(
             score=score,
             latent_distance=parts.latent,
@@ -217,29 +219,27 @@ class Detector:
         fused: Floats = np.sort(rarities, axis=0)[-PARTS_FUSED:].mean(axis=0)
         return fused
 
-    def novelties(self, columns: Columns) -> NDArray[np.bool_]:
-        """Bool, a column for each of the schema's names: what no row of training held.
-
-        A signal by itself: that what every record had is absent, a new category, another constant.
-        """
-        constant = np.array([w.other_share == 0 for w in self.schema.watched], dtype=bool)
-        is_new = self.unseen(columns) & (self.unseen_shares == 0)
-        return np.hstack([is_new, (columns.watched > 0) & constant])
-
     def surprises(self, columns: Columns) -> Surprises:
         """What each of the schema's names adds.
 
-        A value never seen is an alarm by itself. That of a rare one is added to the fused rarity,
-        as rarities of what has nothing to do with each other are added: in the mean of the parts a
-        value that stood in one training record of ten thousand would hardly count.
+        What no row of training held (an absence of what every record had, a new category, another
+        constant) is an alarm by itself. A rare value is added to the fused rarity, as rarities of
+        what has nothing to do with each other are added: in the mean of the parts one that stood in
+        one training record of ten thousand would hardly count.
         """
-        alarms = np.where(self.novelties(columns), self.calibration.threshold + 1, 0.0)
-        shares = [*self.unseen_shares, *(w.other_share for w in self.schema.watched)]
-        rarity = np.array([-math.log10(share) if share > 0 else 0.0 for share in shares])
-        return Surprises(
-            rarities=np.hstack([self.unseen(columns), columns.watched > 0]) * rarity,
-            alarms=alarms,
-        )
+        is_new = np.hstack([self.unseen(columns), columns.watched > 0])
+        alarms: Floats = np.where(self._new_shares > 0, 0.0, self.calibration.threshold + 1)
+        return Surprises(rarities=is_new * self._new_rarities, alarms=is_new.astype(float) * alarms)
+
+    @cached_property
+    def _new_shares(self) -> Floats:
+        """Of normal records that hold something new at each of the schema's names."""
+        return np.array([*self.unseen_shares, *(w.other_share for w in self.schema.watched)])
+
+    @cached_property
+    def _new_rarities(self) -> Floats:
+        """-log10 of these shares; 0 where nothing new was seen, which is an alarm instead."""
+        return -np.log10(np.where(self._new_shares > 0, self._new_shares, 1.0))
 
     def unseen(self, columns: Columns) -> NDArray[np.bool_]:
         """Bool (n, features): a category not listed, or the absence of what was always there.

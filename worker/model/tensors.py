@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 WIDTH_MAX: Final = 65_536
 """Input columns, layer widths and centres of a model at most."""
 
-
 _POINTS_MIN: Final = 4
 """Points of a density: two that training saw, and one beyond each."""
 
