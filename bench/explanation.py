@@ -24,7 +24,7 @@ from bench.quality.sources import ROWS_MIN, NoData, require
 from bench.stand.learned import numbers, servers, tables
 from bench.stand.programs import ROOT
 from worker.model.detector import views_of
-from worker.model.explain import anomalies
+from worker.model.reasons import anomalies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

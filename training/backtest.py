@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from worker.model.explain import oddest
+from worker.model.reasons import oddest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

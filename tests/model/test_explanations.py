@@ -18,7 +18,8 @@ from training.fit import FitSettings, fit_detector
 from training.networks import NetworkSettings
 from worker.events import EventEncoder, EventSettings
 from worker.model.detector import BORDERLINE
-from worker.model.explain import FEATURES_SHOWN, anomalies, explain
+from worker.model.explain import explain
+from worker.model.reasons import FEATURES_SHOWN, anomalies
 from worker.model.schema import SETTLED_CODE, Columns, Feature, FeatureSchema
 from worker.records import ModelNote, Record
 

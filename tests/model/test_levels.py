@@ -17,7 +17,8 @@ from training.fit import FitSettings, fit_detector
 from training.networks import NetworkSettings
 from worker.adapters.artifact_store import DirectoryArtifactStore
 from worker.model.artifact import Artifact
-from worker.model.explain import anomalies, explain
+from worker.model.explain import explain
+from worker.model.reasons import anomalies
 from worker.model.schema import MISSING_CODE, SETTLED_CODE, Columns, Feature, FeatureSchema
 
 if TYPE_CHECKING:

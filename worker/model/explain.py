@@ -10,31 +10,24 @@ category or an absence adds to the score is its own. Knows nothing of events.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.detector import KINDS, views_of
+from worker.model.detector import views_of
 from worker.model.schema import SETTLED_CODE, Columns
-from worker.records import Anomaly, FeatureShare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
 
-    from worker.model.detector import Detector, Scores
+    from worker.model.detector import Detector
 
     Codes = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Floats32 = NDArray[np.float32]
 
-FEATURES_SHOWN: Final = 10
-"""Features that an anomaly lists at most; their contributions are made to sum to 1."""
-
-CANDIDATES: Final = FEATURES_SHOWN
+CANDIDATES: Final = 10
 """Features of a row that may have a share in it."""
 
 TRIED: Final = 6
@@ -45,9 +38,6 @@ DISTANCE_WEIGHT: Final = 0.3
 
 RARITY_WEIGHT: Final = 0.3
 """Weight of the rarity of a value by itself, beside the same."""
-
-SHARE_MIN: Final = 1e-6
-"""A feature with a smaller share is not listed: it had no part in it."""
 
 _HALF: Final = 0.5
 _TINY: Final = float(np.finfo(float).tiny)
@@ -269,87 +259,3 @@ def _with_surprises(measured: Floats, surprises: Floats) -> Floats:
     parts = surprises + _TINY
     parts[:, : measured.shape[1]] += measured
     return _shares(parts)
-
-
-def anomalies(
-    detector: Detector, columns: Columns, scores: Scores, read: Callable[[int], Sequence[object]]
-) -> list[Anomaly]:
-    """The flagged rows, explained, in their order; `columns` as they were scored.
-
-    `read(i)` gives the plain values of row i, in the order of the schema's names, None if absent.
-    """
-    return _explained(detector, columns, scores, read, np.flatnonzero(scores.flagged))
-
-
-def oddest(
-    detector: Detector,
-    columns: Columns,
-    scores: Scores,
-    read: Callable[[int], Sequence[object]],
-    most: int,
-) -> list[Anomaly]:
-    """The rows with the highest scores, flagged or not, the highest first, explained."""
-    rows = np.argsort(-scores.score, kind="stable")[:most]
-    return _explained(detector, columns, scores, read, rows)
-
-
-def _explained(
-    detector: Detector,
-    columns: Columns,
-    scores: Scores,
-    read: Callable[[int], Sequence[object]],
-    rows: NDArray[np.intp],
-) -> list[Anomaly]:
-    if not len(rows):
-        return []
-    flagged = columns.take(rows)
-    explanation = explain(detector, flagged)
-    return [
-        Anomaly(
-            row=int(row),
-            score=float(scores.score[row]),
-            kind=KINDS[scores.kinds[row]],
-            latent_distance=float(scores.latent_distance[row]),
-            reconstruction_error=float(scores.reconstruction_error[row]),
-            features=_features(detector, explanation, i, read(int(row))),
-        )
-        for i, row in enumerate(rows)
-    ]
-
-
-def _features(
-    detector: Detector, explanation: Explanation, i: int, values: Sequence[object]
-) -> tuple[FeatureShare, ...]:
-    shares = explanation.contributions[i]
-    shown = np.argsort(-shares, kind="stable")[:FEATURES_SHOWN]
-    shown = shown[shares[shown] >= SHARE_MIN]
-    total = shares[shown].sum()
-    return tuple(
-        FeatureShare(
-            name=detector.schema.names[j],
-            value=values[j],
-            expected=_told(detector, explanation, i, int(j)),
-            contribution=float(shares[j] / total),
-        )
-        for j in shown
-    )
-
-
-def _told(detector: Detector, explanation: Explanation, i: int, j: int) -> object:
-    """What was expected of name j: a number, true or false, a category, or the constant."""
-    schema = detector.schema
-    numbers, categories = len(schema.numbers), len(schema.categories)
-    if j >= numbers + categories:
-        return schema.watched[j - numbers - categories].value
-    value = float(explanation.expected[i, j])
-    if j >= numbers:
-        return schema.categories[j - numbers].categories[int(value)]
-    if schema.numbers[j].kind == "boolean":
-        return bool(value)
-    return _rounded(value, float(explanation.deviations[i, j]))
-
-
-def _rounded(value: float, spread: float) -> float:
-    """To 6 digits, or as many as show a thousandth of the spread of values far from zero."""
-    far = math.log10(abs(value)) - math.log10(spread) if value else 0.0
-    return float(f"{value:.{min(max(6, math.ceil(far) + 3), 17)}g}")

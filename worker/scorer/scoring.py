@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from worker.model.calibration_watch import SCORE, CalibrationWatch
-from worker.model.explain import anomalies
+from worker.model.reasons import anomalies
 from worker.records import ModelNote
 from worker.scorer.upgrades import Upgrades
 
