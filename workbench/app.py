@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.demo.brokers import SERVERS_VARIABLE
+from workbench.demo.interrupts import ENDING
 from workbench.demo.narrator import Narrator
 from workbench.demo.screen import Plain, Table
 from workbench.demo.story import play
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 OWN_PREFIX = "LATENTWATCH_"
 KEPT_PREFIX = "LATENTWATCH_KAFKA__"
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(settings: DemoSettings, write: Callable[[str], object], *, on_terminal: bool) -> None:

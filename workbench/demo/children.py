@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from workbench.demo.errors import StepFailed
 from workbench.demo.guard import dismiss, guard
+from workbench.demo.interrupts import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +25,7 @@ class Child:
     def __init__(self, words: Sequence[str], log: Path, environ: Mapping[str, str]) -> None:
         self._name = f"latentwatch {words[0]}"
         self._log = log
-        with log.open("wb") as output:
+        with log.open("wb") as output, held_back():
             self._process = subprocess.Popen(
                 [*PROGRAM, *words],
                 stdin=subprocess.DEVNULL,
@@ -32,7 +34,7 @@ class Child:
                 env=dict(environ),
                 start_new_session=True,  # Ctrl-C is for us, who then end it in order
             )
-        self._guard = guard('kill -9 "$1"', str(self._process.pid))
+            self._guard = guard('kill -9 "$1"', str(self._process.pid))
 
     def check(self) -> None:
         """Raises StepFailed, with the end of its log, once it has ended."""
@@ -58,21 +60,21 @@ def run_to_end(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
     Raises StepFailed with its exit code.
     """
-    process = subprocess.Popen(
-        [*PROGRAM, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env=dict(environ),
-        start_new_session=True,
-        text=True,
-    )
-    watcher = guard('kill -9 "$1"', str(process.pid))
-    try:
+    with ExitStack() as ending:
+        with held_back():
+            process = ending.enter_context(
+                subprocess.Popen(
+                    [*PROGRAM, *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    env=dict(environ),
+                    start_new_session=True,  # Ctrl-C is ours alone
+                    text=True,
+                )
+            )
+            ending.callback(dismiss, guard('kill -9 "$1"', str(process.pid)))
+            ending.callback(process.kill)
         said, _ = process.communicate()
-    finally:  # Ctrl-C is ours alone
-        process.kill()
-        process.wait()
-        dismiss(watcher)
     code = process.returncode
     if code != 0:
         raise StepFailed(f"latentwatch {words[0]} ended with {code}", _exit_code(code))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from workbench.demo.errors import BrokerFailed, BrokerMissing
 from workbench.demo.guard import dismiss, guard
+from workbench.demo.interrupts import held_back
 from workbench.demo.probe import answers
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Node:
         """
         if self._process is not None:
             raise BrokerFailed("the broker runs already")
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, held_back():
             self._process = subprocess.Popen(
                 [*self._java, "kafka.Kafka", str(self._properties)],
                 cwd=self._folder,
@@ -156,7 +157,8 @@ class Node:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the program that started us
             )
-        self._guard = guard('kill -9 "$1"; rm -rf "$2"', str(self._process.pid), str(self._folder))
+            pid = str(self._process.pid)
+            self._guard = guard('kill -9 "$1"; rm -rf "$2"', pid, str(self._folder))
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 
 from workbench.demo.children import Child, run_to_end
 from workbench.demo.errors import StepFailed
+from workbench.demo.interrupts import held_back
 from workbench.demo.node import free_ports
 from workbench.demo.stage import ALERT_RATE, MODELS, PARTITIONS, Topics
 from worker.adapters.kafka import (
@@ -106,7 +107,8 @@ class BrokerStage:
         config = self._folder / CONFIG
         config.write_text(self._config(port), encoding="utf-8")
         words = ["run", "--config", str(config)]
-        self._worker = Child(words, self._folder / LOG, self._environ)
+        with held_back():  # till we know of it
+            self._worker = Child(words, self._folder / LOG, self._environ)
         self._wait_until_ready(self._worker, f"http://127.0.0.1:{port}/readyz")
         return f"http://127.0.0.1:{port}/metrics"
 

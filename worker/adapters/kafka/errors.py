@@ -42,8 +42,16 @@ _CODE = re.compile(r"\[Error (-?\d+)\]")
 
 
 def plain(error: Exception) -> Exception:
-    """What the broker answered, where the client only quotes it in an error without a kind."""
-    quoted = _CODE.search(str(error)) if type(error) is kafka.KafkaError else None
+    """What the broker answered, where the client only quotes it in an error without a kind.
+
+    It does so by number, or, for a send after the failure, as one of the error's arguments.
+    """
+    if type(error) is not kafka.KafkaError:
+        return error
+    for told in error.args:
+        if isinstance(told, kafka.KafkaError):
+            return plain(told)
+    quoted = _CODE.search(str(error))
     if quoted is None:
         return error
     answered: Exception = kafka.for_code(int(quoted[1]))(str(error))

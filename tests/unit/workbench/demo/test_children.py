@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.waiting import wait_until
+from workbench.demo import children
 from workbench.demo.children import Child, run_to_end
 from workbench.demo.errors import StepFailed
+from workbench.demo.guard import guard
+from workbench.demo.interrupts import held_back
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import subprocess
+
+RUN: Final = ["run", "--topic", "t", "--bootstrap-servers", "127.0.0.1:1"]
 
 
 def test_what_a_program_prints_is_given_back() -> None:
@@ -43,11 +50,57 @@ def test_a_program_that_has_ended_is_noticed_and_its_log_shown(tmp_path: Path) -
 
 
 def test_a_program_that_runs_is_ended(tmp_path: Path) -> None:
-    words = ["run", "--topic", "t", "--bootstrap-servers", "127.0.0.1:1"]
     environ = {**os.environ, "LATENTWATCH_HTTP__PORT": "0"}
-    child = Child(words, tmp_path / "log", environ)
+    child = Child(RUN, tmp_path / "log", environ)
     wait_until(lambda: b"metrics" in (tmp_path / "log").read_bytes(), 30.0, "the program runs")
     child.check()
     child.stop()
     with pytest.raises(StepFailed):
         child.check()
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Ids of the programs started: Ctrl-C comes when each runs and its guard does not yet."""
+    started: list[int] = []
+
+    def late(script: str, pid: str) -> subprocess.Popen[bytes]:
+        started.append(int(pid))
+        signal.raise_signal(signal.SIGINT)
+        return guard(script, pid)
+
+    monkeypatch.setattr(children, "guard", late)
+    return started
+
+
+def test_a_signal_at_the_start_of_a_step_ends_its_program(interrupted: list[int]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(RUN, os.environ)
+    assert not Path(f"/proc/{interrupted[0]}").exists()
+
+
+def test_a_signal_at_the_start_of_a_program_waits_until_it_is_known(
+    interrupted: list[int], tmp_path: Path
+) -> None:
+    child = None
+    with pytest.raises(KeyboardInterrupt), held_back():
+        child = Child(RUN, tmp_path / "log", os.environ)
+    assert child is not None
+    child.stop()
+    assert not Path(f"/proc/{interrupted[0]}").exists()
+
+
+def test_a_signal_that_is_held_back_comes_once_and_to_whom_it_was_for() -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: came.append(number))
+    try:
+        with held_back():
+            with held_back():
+                signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            assert came == []
+        assert came == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGTERM)
+        assert len(came) == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -37,6 +37,11 @@ from worker.ports import (
         (kafka.KafkaError("unexpected: [Error 50] ..."), LatentwatchError),
         (kafka.KafkaError("unexpected: [Error -1] ..."), Retryable),
         (kafka.KafkaError("of no kind"), Retryable),
+        (kafka.KafkaError("has failed", kafka.KafkaError("[Error 90] fenced")), Retryable),
+        (
+            kafka.KafkaError("has failed", kafka.TransactionalIdAuthorizationFailedError()),
+            NotPermitted,
+        ),
         (kafka.InvalidTopicError(), LatentwatchError),
         (kafka.InvalidRecordError(), LatentwatchError),
         (kafka.UnsupportedVersionError(), LatentwatchError),
