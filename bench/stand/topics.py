@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    MetadataEmptyBrokerList,
     NotCoordinatorError,
 )
 
@@ -129,6 +130,14 @@ class Cluster:
             admin.close()
 
 
+def _numbers(consumer: KafkaConsumer, topic: str) -> set[int]:
+    """The topic's partitions; none while a broker that stood still is not back in its cluster."""
+    try:
+        return consumer.partitions_for_topic(topic) or set()
+    except MetadataEmptyBrokerList:
+        return set()
+
+
 def _asked(
     admin: KafkaAdminClient, group: str
 ) -> Sequence[Mapping[TopicPartition, OffsetAndMetadata]]:
@@ -152,7 +161,7 @@ class Reader:
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
         )
         numbers = wait_for(
-            lambda: self._consumer.partitions_for_topic(topic), WAIT_S, f"topic {topic} is there"
+            lambda: _numbers(self._consumer, topic), WAIT_S, f"topic {topic} is there"
         )
         self._partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         self._consumer.assign(self._partitions)
