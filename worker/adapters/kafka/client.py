@@ -118,7 +118,7 @@ def open_consumer(
     Raises KafkaError; leaves no thread or socket behind then.
     """
     header_names.tolerate()
-    return _built(
+    consumer = _built(
         KafkaConsumer,
         connection,
         group_id=group,
@@ -138,6 +138,8 @@ def open_consumer(
         reconnect_backoff_max_ms=1000,
         metadata_max_age_ms=30_000,
     )
+    private.wait_calmly(consumer)
+    return consumer
 
 
 def open_producer(

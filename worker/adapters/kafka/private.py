@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 STOP_S = 3.0
 """Longest wait for a sender thread that was told to stop at once."""
+POLL_STEP_S = 0.1
+"""Shortest wait, inside a poll, for an answer that is outstanding."""
 
 
 class Place(NamedTuple):
@@ -95,6 +97,19 @@ def parsing(consumer: KafkaConsumer) -> tuple[TopicPartition, int] | None:
 def connected(consumer: KafkaConsumer) -> bool:
     """Whether a connection to any broker is up."""
     return any(connection.connected for connection in list(consumer._manager._conns.values()))
+
+
+def wait_calmly(consumer: KafkaConsumer) -> None:
+    """Let a poll wait for its records while a heartbeat is not answered.
+
+    From the time that the next heartbeat is due the client's poll would not wait at all but spin,
+    and each time round hang a few kilobytes on the fetch that is out: a broker that stands still
+    would cost a core, and about 20 MB a second. Heartbeats have a task of their own, for which it
+    is the same how long a poll waits; records that come end the wait.
+    """
+    coordinator = consumer._coordinator
+    due_in = coordinator.time_to_next_poll
+    coordinator.time_to_next_poll = lambda: max(POLL_STEP_S, due_in())
 
 
 def remember_refusal(client: KafkaNetClient) -> None:

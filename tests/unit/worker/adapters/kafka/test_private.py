@@ -16,6 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.coordinator.consumer import ConsumerCoordinator
 from kafka.errors import SaslAuthenticationFailedError
+from kafka.future import Future
 from kafka.net.transport import KafkaTCPTransport
 from kafka.producer.sender import Sender
 from kafka.producer.transaction_manager import TxnRequestHandler
@@ -113,6 +114,28 @@ def test_nothing_is_parsed_at_first(consumer: KafkaConsumer) -> None:
 
 def test_a_consumer_without_a_broker_is_not_connected(consumer: KafkaConsumer) -> None:
     assert not private.connected(consumer)
+
+
+def test_a_poll_waits_while_a_heartbeat_is_not_answered(
+    consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as a broker stands still; the client alone goes round thousands of times."""
+    coordinator, fetch = consumer._coordinator, Future()
+    monkeypatch.setattr(coordinator, "poll", lambda **_: True)
+    monkeypatch.setattr(coordinator, "time_to_next_heartbeat", lambda: 0)
+    private.wait_calmly(consumer)
+    consumer.seek(PARTITION, 0)
+    consumer._fetcher._fetch_futures.append(fetch)
+    assert consumer.poll(timeout_ms=3 * private.POLL_STEP_S * 1000) == {}
+    assert 1 <= len(fetch._callbacks) <= 4
+
+
+def test_a_poll_does_not_wait_longer_than_until_a_heartbeat_is_due(
+    consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer._coordinator, "time_to_next_heartbeat", lambda: 0.7)
+    private.wait_calmly(consumer)
+    assert consumer._coordinator.time_to_next_poll() == 0.7
 
 
 def test_a_sender_is_stopped_at_once(producer: Producer) -> None:
