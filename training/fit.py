@@ -30,13 +30,13 @@ RARITY_SCALE: Final = 1 / math.log(10)
 class FitSettings:
     """How a detector is fitted; one setting for every data set.
 
-    centres: of each reference space, and never more than a quarter of the rows; alert_rate: share
+    centres: of each reference space, and never more than half of the rows; alert_rate: share
     of normal records that may be flagged; threads: 1 gives the same scores on every run.
     """
 
     alert_rate: float = 1e-4
     seed: int = 0
-    centres: int = 256
+    centres: int = 320
     threads: int = 1
     network: NetworkSettings = field(default_factory=NetworkSettings)
 
@@ -58,7 +58,7 @@ def fit_detector(
     t_view = scaler.view(fit)
     network = train_autoencoder(t_view, settings.network, settings.seed, on_step).export()
     t_view, activations, rebuilt = views_of(scaler, network, fit)
-    count = max(1, min(settings.centres, len(fit) // 4))
+    count = max(1, min(settings.centres, len(fit) // 2))
     curve = fit_curve(np.zeros(1))
     unfitted = Detector(
         schema=schema,

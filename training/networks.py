@@ -39,9 +39,9 @@ class NetworkSettings:
     batch_rows: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    noise: float = 0.3
-    mask: float = 0.3
-    drop: float = 0.15
+    noise: float = 0.1
+    mask: float = 0.1
+    drop: float = 0.45
     variational: bool = False
 
     @property

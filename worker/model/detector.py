@@ -48,7 +48,7 @@ PARTS: Final = ("marginal", "nearest", "joint", "dense", "latent", "error")
 PENALTIES: Final = (0.0, 1.0, 2.0)
 """Of nearest, joint and dense: multiples of the centres' penalties."""
 
-WEIGHTS: Final = (1.25, 0.7, 1.0, 1.0, 1.0, 1.0)
+WEIGHTS: Final = (1.25, 0.6, 0.7, 1.0, 0.7, 1.0)
 """Of the parts' rarities, before the largest are taken (docs/experiments.md)."""
 
 PARTS_FUSED: Final = 3
@@ -276,16 +276,18 @@ class Detector:
         """An index into KINDS for each row, of meaning where its score flags it.
 
         A row whose values are not rare by themselves is odd by how they go together, whether or
-        not the residual alone says so.
+        not the residual alone says so. The residual is taken in proportion to how far out the row
+        is: there the network follows less well what it would follow in the middle.
         """
         threshold = self.calibration.threshold
         kinds = np.full(len(score), KINDS.index("borderline"), dtype=np.int8)
         rows = np.flatnonzero(score >= threshold + BORDERLINE)
         if len(rows):
-            is_torn = self.calibration.error(parts.error[rows]) >= threshold
+            view = self.scaler.view(columns.take(rows))
+            is_torn = self.calibration.error(parts.error[rows] / _reach(view)) >= threshold
             is_far = self.calibration.latent(parts.latent[rows]) >= threshold
             is_seldom = self.part_tails[0](parts.marginal[rows]) >= threshold
-            is_rare = np.asarray(self._has_unseen(columns.take(rows)) | is_seldom)
+            is_rare = np.asarray(self._has_unseen(columns.take(rows), view) | is_seldom)
             is_rare |= is_far & ~is_torn
             kinds[rows] = KINDS.index("inconsistent")
             kinds[rows[is_rare]] = KINDS.index("extreme")
@@ -293,9 +295,15 @@ class Detector:
         kinds[is_watched & (score >= threshold)] = KINDS.index("watched")
         return kinds
 
-    def _has_unseen(self, columns: Columns) -> NDArray[np.bool_]:
+    def _has_unseen(self, columns: Columns, view: Floats32) -> NDArray[np.bool_]:
         """Whether a number lies where training saw none: beyond all of its values, or in a gap."""
         count = self.scaler.number_count
-        rarities = self.marginals.by_column(self.scaler.view(columns))[:, :count]
+        rarities = self.marginals.by_column(view)[:, :count]
         unseen = rarities >= self.marginals.rarities[:count, -1]
         return np.asarray((unseen & ~np.isnan(columns.numbers)).any(axis=1))
+
+
+def _reach(view: Floats32) -> Floats:
+    """How far out rows of the t view (n, d) are, in that of a usual one; 1 for all that is not."""
+    squares = np.einsum("ij,ij->i", view, view, dtype=np.float64)
+    return np.asarray(np.sqrt(np.maximum(squares / max(view.shape[1], 1), 1)))

@@ -39,6 +39,10 @@ DISTANCE_WEIGHT: Final = 0.3
 RARITY_WEIGHT: Final = 0.3
 """Weight of the rarity of a value by itself, beside the same."""
 
+FILLED: Final = 2
+"""Times that what is not told of a row is filled in before it is rebuilt: at the centre of all it
+would pull the others there, since the network learns with few inputs left out."""
+
 _HALF: Final = 0.5
 _TINY: Final = float(np.finfo(float).tiny)
 _ROWS_AT_ONCE: Final = 128
@@ -79,8 +83,8 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
     distances, rarities = _distances(detector, t_view, rebuilt), _rarities(detector, t_view)
     leading = _leading(distances, rarities)
     at, tried = _places(leading), _places(leading[:, :TRIED])
-    sound = _sound(detector, t_view)
-    expected = _expected(detector, sound, columns.codes, at)
+    is_unknown = _beyond(detector, t_view)
+    expected = _expected(detector, t_view, is_unknown, columns.codes, at)
     may_share = _marked(at, distances) & _is_other(columns, expected)
     fused = detector.fuse(detector.measure(columns))
     falls = _falls(detector, columns, expected, fused, tried) * may_share
@@ -89,8 +93,9 @@ def _explain(detector: Detector, columns: Columns) -> Explanation:
 
     first = _Places(np.arange(len(columns)), weights.argmax(axis=1))
     is_first = _marked(first, weights)
-    without = np.where(_is_hidden(detector, first), np.float32(0), sound)
-    expected = np.where(is_first, expected, _expected(detector, without, columns.codes, at))
+    is_unknown |= _is_hidden(detector, first)
+    of_others = _expected(detector, t_view, is_unknown, columns.codes, at)
+    expected = np.where(is_first, expected, of_others)
     left = 1 - falls[first] / np.maximum(fused, _TINY)
     shares = _limited(weights * _is_other(columns, expected), is_first, left)
     surprises = detector.surprises(columns)
@@ -161,14 +166,13 @@ def _places(features: NDArray[np.intp]) -> _Places:
     return _Places(np.repeat(np.arange(len(features)), features.shape[1]), features.ravel())
 
 
-def _sound(detector: Detector, t_view: Floats32) -> Floats32:
-    """The view without what lies beyond all that training saw: that is evidence of nothing else."""
+def _beyond(detector: Detector, t_view: Floats32) -> NDArray[np.bool_]:
+    """Bool (n, d): what lies beyond all that training saw, and so is evidence of nothing else."""
     low, high, step = _span(detector)
     numbers = t_view[:, : len(low)]
-    beyond = (numbers < low - step) | (numbers > high + step)
-    sound = t_view.copy()
-    sound[:, : len(low)][beyond] = 0
-    return sound
+    beyond = np.zeros(t_view.shape, dtype=bool)
+    beyond[:, : len(low)] = (numbers < low - step) | (numbers > high + step)
+    return beyond
 
 
 def _span(detector: Detector) -> tuple[Floats32, Floats32, Floats32]:
@@ -179,14 +183,31 @@ def _span(detector: Detector) -> tuple[Floats32, Floats32, Floats32]:
     return low, low + step * np.float32(seen.shape[1] - 1), step
 
 
-def _expected(detector: Detector, t_view: Floats32, codes: Codes, at: _Places) -> Floats:
-    """The values that the decoder gives; for each pair, of all in the row but its own feature."""
-    network = detector.network
-    expected = _values(detector, network.decode(network.encode(t_view)), codes)
-    hidden = np.where(_is_hidden(detector, at), np.float32(0), t_view[at.row])
-    alone = _values(detector, network.decode(network.encode(hidden)), codes[at.row])
+def _expected(
+    detector: Detector,
+    t_view: Floats32,
+    is_unknown: NDArray[np.bool_],
+    codes: Codes,
+    at: _Places,
+) -> Floats:
+    """The values that the known inputs lead to; for each pair, without those of its own feature."""
+    expected = _values(detector, _rebuilt(detector, t_view, is_unknown), codes)
+    is_hidden = is_unknown[at.row] | _is_hidden(detector, at)
+    alone = _values(detector, _rebuilt(detector, t_view[at.row], is_hidden), codes[at.row])
     expected[at] = alone[np.arange(len(alone)), at.feature]
     return expected
+
+
+def _rebuilt(detector: Detector, t_view: Floats32, is_unknown: NDArray[np.bool_]) -> Floats32:
+    """What the network makes of rows (n, d) of which it is not told some inputs.
+
+    These stand at the centre first, and then where the network expects them beside the others.
+    """
+    network = detector.network
+    shown = np.where(is_unknown, np.float32(0), t_view)
+    for _ in range(FILLED):
+        shown = np.where(is_unknown, network.decode(network.encode(shown)), t_view)
+    return network.decode(network.encode(shown))
 
 
 def _falls(
@@ -200,7 +221,7 @@ def _falls(
 
 
 def _is_hidden(detector: Detector, at: _Places) -> NDArray[np.bool_]:
-    """Bool (pairs, d): the input columns of each pair's feature; 0 there is not known."""
+    """Bool (pairs, d): the input columns of each pair's feature."""
     hidden: NDArray[np.bool_] = detector.scaler.owner == at.feature[:, None]
     return hidden
 

@@ -84,9 +84,9 @@ class TestFitting:
         )
         assert told == list(range(1, SMALL.network.steps + 1))
 
-    def test_centres_are_never_more_than_a_quarter_of_the_rows(self) -> None:
+    def test_centres_are_never_more_than_half_of_the_rows(self) -> None:
         few = fit_detector(columns(30, seed=1), columns(30, seed=2), schema(), SMALL)
-        assert len(few.joints.centres) == 7
+        assert len(few.joints.centres) == 15
 
 
 class TestHardRows:

@@ -30,16 +30,16 @@ def floats32(values: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]
     return np.array(values, dtype=np.float32)
 
 
-def identity(rows: int = 1000) -> TailCurve:
-    """Rarity as large as the value."""
-    return TailCurve(
-        np.array([0.0, 100.0]), np.array([0.0, 100.0]), scale=1 / np.log(10), shape=0.0, rows=rows
-    )
+def straight(slope: float = 1.0, rows: int = 1000) -> TailCurve:
+    """Rarity is so many times the value."""
+    ends = np.array([0.0, 100.0])
+    scale = 1 / (slope * np.log(10))
+    return TailCurve(ends, slope * ends, scale=scale, shape=0.0, rows=rows)
 
 
 def mean_detector() -> Detector:
     """Its code is the mean of x and y, which it gives back for both; all is normal at 0."""
-    curve = identity()
+    curve = straight()
     return Detector(
         schema=SCHEMA,
         scaler=Scaler(
@@ -64,7 +64,7 @@ def mean_detector() -> Detector:
         activations=Ellipsoid(floats32([0]), floats32([[1]])),
         part_tails=(curve,) * len(PARTS),
         unseen_shares=np.zeros(2),
-        calibration=Calibration(curve, curve, curve, alert_rate=0.01),
+        calibration=Calibration(curve, curve, straight(10), alert_rate=0.01),
     )
 
 
@@ -101,8 +101,9 @@ def test_the_score_is_the_rarity_of_the_mean_of_the_largest_weighted_rarities() 
         (3, -3, "inconsistent"),
         (9, 9, "extreme"),
         (9, 0, "novel"),
+        (30, 24, "extreme"),  # torn apart by no more than others for how far out it is
         (3.9, 0, "inconsistent"),
-        (1.5, 0, "borderline"),
+        (1.8, 0, "borderline"),
     ],
 )
 def test_the_kind_says_in_which_way_a_row_is_odd(x: float, y: float, kind: str | None) -> None:
