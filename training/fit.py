@@ -30,7 +30,7 @@ RARITY_SCALE: Final = 1 / math.log(10)
 class FitSettings:
     """How a detector is fitted; one setting for every data set.
 
-    centres: of each reference space, and never more than half of the rows; alert_rate: share
+    centres: of the joint space, and never more than half of the rows; alert_rate: share
     of normal records that may be flagged; threads: 1 gives the same scores on every run.
     """
 

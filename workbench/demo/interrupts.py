@@ -19,7 +19,8 @@ def held_back() -> Iterator[None]:
     """The first signal to end that comes meanwhile is dealt with at the end; it may be nested.
 
     Blocking the signals would not do: the process that is started would have them blocked, too.
-    Outside the main thread there is nothing to hold back: Python handles no signals there.
+    Signals that are ignored stay so. Outside the main thread there is nothing to hold back: Python
+    handles no signals there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -29,11 +30,17 @@ def held_back() -> Iterator[None]:
     def note(number: int, _frame: FrameType | None) -> None:
         came.append(number)
 
-    before = {ending: signal.signal(ending, note) for ending in ENDING}
+    before = {ending: signal.getsignal(ending) for ending in ENDING}
+    held = [ending for ending in ENDING if before[ending] not in (signal.SIG_IGN, None)]
     try:
+        for ending in held:
+            signal.signal(ending, note)
         yield
     finally:
-        for ending, handler in before.items():
-            signal.signal(ending, handler)
+        # One that comes from here on, to a handler that is back already, must not stop the rest.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        for ending in held:
+            signal.signal(ending, before[ending])
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if came:
             signal.raise_signal(came[0])

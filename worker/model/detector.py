@@ -277,7 +277,8 @@ class Detector:
 
         A row whose values are not rare by themselves is odd by how they go together, whether or
         not the residual alone says so. The residual is taken in proportion to how far out the row
-        is: there the network follows less well what it would follow in the middle.
+        is: there the network follows less well what it would follow in the middle. So only of
+        rows of usual reach is it as rare as the threshold says.
         """
         threshold = self.calibration.threshold
         kinds = np.full(len(score), KINDS.index("borderline"), dtype=np.int8)
@@ -304,6 +305,6 @@ class Detector:
 
 
 def _reach(view: Floats32) -> Floats:
-    """How far out rows of the t view (n, d) are, in that of a usual one; 1 for all that is not."""
+    """Root mean square of rows of the t view (n, d), 1 at least: that of a usual row."""
     squares = np.einsum("ij,ij->i", view, view, dtype=np.float64)
     return np.asarray(np.sqrt(np.maximum(squares / max(view.shape[1], 1), 1)))

@@ -205,8 +205,10 @@ def _rebuilt(detector: Detector, t_view: Floats32, is_unknown: NDArray[np.bool_]
     """
     network = detector.network
     shown = np.where(is_unknown, np.float32(0), t_view)
-    for _ in range(FILLED):
-        shown = np.where(is_unknown, network.decode(network.encode(shown)), t_view)
+    rows = np.flatnonzero(is_unknown.any(axis=1))
+    for _ in range(FILLED if len(rows) else 0):
+        rebuilt = network.decode(network.encode(shown[rows]))
+        shown[rows] = np.where(is_unknown[rows], rebuilt, t_view[rows])
     return network.decode(network.encode(shown))
 
 

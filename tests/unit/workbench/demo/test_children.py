@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -104,3 +105,32 @@ def test_a_signal_that_is_held_back_comes_once_and_to_whom_it_was_for() -> None:
         assert len(came) == 2
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_an_ignored_signal_does_not_take_the_place_of_another() -> None:
+    def both() -> None:
+        with held_back():
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            both()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_in_another_thread_nothing_is_held_back() -> None:
+    found: list[object] = []
+
+    def look() -> None:
+        with held_back():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join(10)
+    assert found == [signal.default_int_handler]
