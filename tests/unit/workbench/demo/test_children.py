@@ -19,6 +19,7 @@ from workbench.demo.interrupts import held_back
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterator
 
 RUN: Final = ["run", "--topic", "t", "--bootstrap-servers", "127.0.0.1:1"]
 
@@ -58,6 +59,14 @@ def test_a_program_that_runs_is_ended(tmp_path: Path) -> None:
     child.stop()
     with pytest.raises(StepFailed):
         child.check()
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Also where the tests were started in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
