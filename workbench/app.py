@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import signal
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.demo.brokers import SERVERS_VARIABLE
-from workbench.demo.interrupts import ENDING
+from workbench.demo.interrupts import interruptible
 from workbench.demo.narrator import Narrator
 from workbench.demo.screen import Plain, Table
 from workbench.demo.story import play
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from types import FrameType
+    from collections.abc import Callable, Mapping
 
     from workbench.demo.screen import Screen
     from workbench.demo.story import DemoSettings
@@ -35,7 +32,7 @@ def demo(settings: DemoSettings, write: Callable[[str], object], *, on_terminal:
     if on_terminal and environ.get("TERM") != "dumb":
         screen = Table(write, _size, colour=not environ.get("NO_COLOR"))
     narrator = Narrator(write)
-    with _interruptible():
+    with interruptible():
         try:
             play(replace(settings, environ=_for_programs(environ)), narrator, screen)
         except KeyboardInterrupt:
@@ -55,20 +52,3 @@ def _for_programs(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _size() -> tuple[int, int]:
     return shutil.get_terminal_size()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """The first signal to end raises KeyboardInterrupt; more of them do not disturb the tidying."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        for ending in ENDING:
-            signal.signal(ending, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {ending: signal.signal(ending, interrupt) for ending in ENDING}
-    try:
-        yield
-    finally:
-        for ending, handler in before.items():
-            signal.signal(ending, handler)

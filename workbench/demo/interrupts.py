@@ -1,4 +1,4 @@
-"""Signals to end, which wait while a process is started: one that nobody knows of would stay."""
+"""Signals to end: what they do to a program that has started others, which must not stay."""
 
 from __future__ import annotations
 
@@ -8,39 +8,62 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """The first signal to end raises KeyboardInterrupt; more of them do not disturb the tidying."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for ending in ENDING:
+            signal.signal(ending, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    with _handled(ENDING, interrupt):
+        yield
+
+
+@contextmanager
 def held_back() -> Iterator[None]:
     """The first signal to end that comes meanwhile is dealt with at the end; it may be nested.
 
-    Blocking the signals would not do: the process that is started would have them blocked, too.
-    Signals that are ignored stay so. Outside the main thread there is nothing to hold back: Python
-    handles no signals there.
+    For the start of a process, until it is known: one that nobody knows of would stay. Blocking the
+    signals would not do, the process would have them blocked, too. Signals that are ignored stay
+    so. Outside the main thread there is nothing to hold back: Python handles no signals there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {ending: signal.getsignal(ending) for ending in ENDING}
-    held = [ending for ending in ENDING if before[ending] not in (signal.SIG_IGN, None)]
+    nobodys = (signal.SIG_IGN, None)
     try:
-        for ending in held:
-            signal.signal(ending, note)
-        yield
+        with _handled(
+            [ending for ending in ENDING if signal.getsignal(ending) not in nobodys],
+            lambda number, _frame: came.append(number),
+        ):
+            yield
     finally:
-        # One that comes from here on, to a handler that is back already, must not stop the rest.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        for ending in held:
-            signal.signal(ending, before[ending])
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if came:
             signal.raise_signal(came[0])
+
+
+@contextmanager
+def _handled(
+    signals: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[None]:
+    """These signals go to `handler`, and afterwards to whom they went before."""
+    before = {number: signal.getsignal(number) for number in signals}
+    try:
+        for number in signals:
+            signal.signal(number, handler)
+        yield
+    finally:
+        # One that comes now, to a handler that is back already, must not keep the others away.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        for number in signals:
+            signal.signal(number, before[number])
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
