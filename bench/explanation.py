@@ -23,8 +23,8 @@ import numpy as np
 from bench.quality.sources import ROWS_MIN, NoData, require
 from bench.stand.learned import numbers, servers, tables
 from bench.stand.programs import ROOT
-from worker.model.detector import views_of
 from worker.model.reasons import anomalies
+from worker.model.views import views_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

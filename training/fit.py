@@ -15,7 +15,8 @@ from training.networks import NetworkSettings, train_autoencoder
 from training.scales import fit_scaler
 from training.tails import fit_curve, fit_exponential_curve
 from worker.model.calibration import SCORE_WATCHED, Calibration
-from worker.model.detector import PARTS, Detector, views_of
+from worker.model.detector import PARTS, Detector
+from worker.model.views import views_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,8 @@ RARITY_SCALE: Final = 1 / math.log(10)
 class FitSettings:
     """How a detector is fitted; one setting for every data set.
 
-    centres: of the joint space, and never more than half of the rows; alert_rate: share
-    of normal records that may be flagged; threads: 1 gives the same scores on every run.
+    alert_rate: share of normal records that may be flagged; centres: of the joint space, and never
+    more than half of the rows; threads: 1 gives the same scores on every run.
     """
 
     alert_rate: float = 1e-4

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.schema import MISSING_CODE, SETTLED_CODE
+from worker.model.schema import MISSING_CODE
+from worker.model.views import views_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,51 +115,6 @@ class Surprises(NamedTuple):
 
     rarities: Floats
     alarms: Floats
-
-
-class Views(NamedTuple):
-    """What scaler and network make of n rows.
-
-    t_view (n, d), activations of the first layer (n, h), rebuilt (n, d).
-    """
-
-    t_view: Floats32
-    activations: Floats32
-    rebuilt: Floats32
-
-
-def views_of(scaler: Scaler, network: Network, columns: Columns) -> Views:
-    """Rows as the parts are measured on them.
-
-    A missing number stands where the network expects it beside the others: what is not there
-    deviates from nothing. (At the centre it would look like a broken relation.) A category that
-    came after training and has settled counts as the one that the rest of its row suggests, except
-    for the level of the row's numbers: it may have one of its own.
-    """
-    t_view = scaler.view(columns, _likeliest(scaler, network, columns))
-    activations = network.activate(t_view)
-    rebuilt = network.decode(network.encode_activations(activations))
-    missing = np.isnan(columns.numbers)
-    rows = np.flatnonzero(missing.any(axis=1))
-    if len(rows):
-        row, column = np.nonzero(missing)
-        t_view[row, column] = rebuilt[row, column]
-        activations[rows] = network.activate(t_view[rows])
-        rebuilt[rows] = network.decode(network.encode_activations(activations[rows]))
-    return Views(t_view, activations, rebuilt)
-
-
-def _likeliest(scaler: Scaler, network: Network, columns: Columns) -> NDArray[np.int64]:
-    """The codes, with a category of training in the place of each that has settled since."""
-    settled = columns.codes == SETTLED_CODE
-    rows = np.flatnonzero(settled.any(axis=1))
-    if not len(rows):
-        return columns.codes
-    t_view = scaler.view(columns.take(rows))
-    likeliest = scaler.categories_from(network.decode(network.encode(t_view)))
-    codes = columns.codes.copy()
-    codes[rows] = np.where(settled[rows], likeliest, codes[rows])
-    return codes
 
 
 @dataclass(frozen=True)
@@ -258,8 +214,6 @@ class Detector:
 
     def _measure(self, columns: Columns) -> Parts:
         t_view, activations, rebuilt = views_of(self.scaler, self.network, columns)
-        residual = t_view - rebuilt
-        squares = np.einsum("ij,ij->i", residual, residual).astype(np.float64)
         nearest, joint, dense = self.joints.distances(self.joint_space(t_view, rebuilt), PENALTIES)
         return Parts(
             marginal=self.marginals.summed(t_view),
@@ -267,7 +221,7 @@ class Detector:
             joint=joint,
             dense=dense,
             latent=self.activations.distance(activations),
-            error=np.sqrt(squares / self.scaler.width),
+            error=_root_mean_square(t_view - rebuilt),
         )
 
     def _kinds(
@@ -284,11 +238,13 @@ class Detector:
         kinds = np.full(len(score), KINDS.index("borderline"), dtype=np.int8)
         rows = np.flatnonzero(score >= threshold + BORDERLINE)
         if len(rows):
-            view = self.scaler.view(columns.take(rows))
-            is_torn = self.calibration.error(parts.error[rows] / _reach(view)) >= threshold
+            odd = columns.take(rows)
+            view = self.scaler.view(odd)
+            reach = np.maximum(_root_mean_square(view), 1)  # 1 is that of a usual row
+            is_torn = self.calibration.error(parts.error[rows] / reach) >= threshold
             is_far = self.calibration.latent(parts.latent[rows]) >= threshold
             is_seldom = self.part_tails[0](parts.marginal[rows]) >= threshold
-            is_rare = np.asarray(self._has_unseen(columns.take(rows), view) | is_seldom)
+            is_rare = np.asarray(self._has_unseen(odd, view) | is_seldom)
             is_rare |= is_far & ~is_torn
             kinds[rows] = KINDS.index("inconsistent")
             kinds[rows[is_rare]] = KINDS.index("extreme")
@@ -304,7 +260,7 @@ class Detector:
         return np.asarray((unseen & ~np.isnan(columns.numbers)).any(axis=1))
 
 
-def _reach(view: Floats32) -> Floats:
-    """Root mean square of rows of the t view (n, d), 1 at least: that of a usual row."""
-    squares = np.einsum("ij,ij->i", view, view, dtype=np.float64)
-    return np.asarray(np.sqrt(np.maximum(squares / max(view.shape[1], 1), 1)))
+def _root_mean_square(rows: Floats32) -> Floats:
+    """Of each of float32 rows (n, d)."""
+    squares = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
+    return np.asarray(np.sqrt(squares / rows.shape[1]))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from worker.model.detector import views_of
 from worker.model.schema import SETTLED_CODE, Columns
+from worker.model.views import views_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -206,10 +206,9 @@ def _rebuilt(detector: Detector, t_view: Floats32, is_unknown: NDArray[np.bool_]
     network = detector.network
     shown = np.where(is_unknown, np.float32(0), t_view)
     rows = np.flatnonzero(is_unknown.any(axis=1))
-    for _ in range(FILLED if len(rows) else 0):
-        rebuilt = network.decode(network.encode(shown[rows]))
-        shown[rows] = np.where(is_unknown[rows], rebuilt, t_view[rows])
-    return network.decode(network.encode(shown))
+    for _ in range(FILLED):
+        shown[rows] = np.where(is_unknown[rows], network.rebuild(shown[rows]), t_view[rows])
+    return network.rebuild(shown)
 
 
 def _falls(

@@ -70,6 +70,10 @@ class Network:
         """Rows, float32 (n, width), that codes stand for."""
         return _forward(self.decoder, codes)
 
+    def rebuild(self, x: Floats32) -> Floats32:
+        """Rows (n, width) as they come back from their codes."""
+        return self.decode(self.encode(x))
+
 
 def _forward(layers: tuple[Layer, ...], x: Floats32) -> Floats32:
     for layer in layers[:-1]:
